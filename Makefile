@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test test-slow check lint types imports bench clean
+
+demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/ready  ## Run the tests
+	$(BIN)/pytest -n $(WORKERS)
+
+test-slow: $(VENV)/ready  ## Run the tests that take minutes
+	$(BIN)/pytest -n $(WORKERS) -m slow
+
+check: lint types imports test  ## Everything a change must pass
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+imports: $(VENV)/ready
+	$(BIN)/lint-imports
+
+bench: $(VENV)/ready  ## Measure the KAN layer beside its peers
+	$(BIN)/python benchmarks/kan.py
+
+# torch comes first and pinned: a later step would pull a build with gigabytes of GPU libraries.
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bert,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

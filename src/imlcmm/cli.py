@@ -1,0 +1,216 @@
+"""The command line: one function a command. Results go to standard output, everything else to standard error."""
+
+import errno
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from imlcmm.errors import ImlcmmError
+
+FIRST_SEED = 1111
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    kind: str | None = None,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> None:
+    """Turn one of the field's feature files into a store, or a store into such a file, and print the data card.
+
+    Args:
+        source: Feature pickle, or store.
+        out: Store to write; a name ending in .pkl writes a pickle.
+        kind: Rules of the data set: simsv2, sims, mosi or mosei.
+        dtype: Number format of the stored features.
+    """
+    from imlcmm.datasets.card import data_card
+    from imlcmm.datasets.convert import convert as to_store
+    from imlcmm.datasets.export import export_pickle
+    from imlcmm.datasets.loading import load_dataset
+
+    if out.suffix in (".pkl", ".pickle"):
+        export_pickle(load_dataset(source, kind), out)
+        _show(f"{out} written")
+        return
+    _show(data_card(load_dataset(to_store(source, out, kind=kind, dtype=dtype))))
+
+
+def simulate(
+    out: Path,
+    *,
+    size: Literal["demo", "paper"] = "demo",
+    seed: int = 0,
+    unlabelled: int | None = None,
+    as_pickle: bool = False,
+) -> None:
+    """Write a simulated data set and print its card.
+
+    Args:
+        out: Store to write.
+        size: A small one, or one of the shape of CH-SIMS v2.
+        seed: Seed of everything drawn.
+        unlabelled: Clips without labels, if not as many as the size has.
+        as_pickle: Whether to write the field's pickle instead of a store.
+    """
+    from imlcmm.datasets.card import data_card
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.datasets.simulate import simulate as write
+
+    written = write(out, size=size, seed=seed, unlabelled=unlabelled, as_pickle=as_pickle)
+    _show(f"{written} written" if as_pickle else data_card(load_dataset(written)))
+
+
+def train(arguments: Any) -> None:
+    """Train a model for some seeds; see `imlcmm train --help`."""
+    import torch
+
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.training.fit import train_seeds
+
+    data = load_dataset(arguments.data, arguments.kind)
+    model = _model_class(arguments.model.class_path)
+    options = dict(arguments.model.get("init_args") or {})
+    clips = None
+    if arguments.label_share < 1:
+        order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
+        clips = data.train.subset(order[: max(1, round(arguments.label_share * len(order)))].sort().values.tolist())
+    unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
+    run = train_seeds(
+        lambda: model(data.spec, **options),
+        data,
+        arguments.optimization,
+        seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
+        folder=arguments.folder or Path("runs") / model.__name__,
+        unlabelled=unlabelled,
+        train_clips=clips,
+        resume=arguments.resume,
+        trainer=arguments.trainer,
+    )
+    _show(f"{len(run.seeds)} seeds trained in {run.folder}; score them with: imlcmm evaluate {run.folder} --data "
+          f"{arguments.data}")  # fmt: skip
+
+
+def evaluate(
+    runs: list[Path],
+    *,
+    data: Path,
+    kind: str | None = None,
+    split: Literal["test", "valid"] = "test",
+    out: Path | None = None,
+) -> None:
+    """Score runs on a split, compare them in pairs, and write JSON, CSV and Markdown.
+
+    Args:
+        runs: Run folders.
+        data: Store or feature pickle.
+        kind: Rules of the data set, for a pickle.
+        split: Split to score.
+        out: Folder of the results; without it, `evaluation-SPLIT` in the first run's folder.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.evaluation.evaluate import evaluate_runs
+    from imlcmm.reports.figures import predicted_against_true
+
+    report = evaluate_runs(runs, load_dataset(data, kind), split)
+    folder = out or runs[0] / f"evaluation-{split}"
+    report.write(folder)
+    predicted_against_true(report.evaluations, folder / "predicted-against-true.png")
+    _show(report.markdown)
+    _show(f"written to {folder}")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"convert": convert, "simulate": simulate, "evaluate": evaluate}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; a user's mistake is answered by one line and exit code 2."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
+    with _one_line_errors(debug):
+        _run(words)
+    return 0
+
+
+def _run(words: list[str]) -> None:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="imlcmm", description="Multimodal sentiment analysis. --debug shows tracebacks.")
+    commands = parser.add_subcommands()
+    for name, command in COMMANDS.items():
+        sub = ArgumentParser(description=(command.__doc__ or "").splitlines()[0])
+        if name == "evaluate":
+            sub.add_argument("runs", nargs="+", type=Path, help="run folders")
+        sub.add_function_arguments(command, as_positional=True, skip={"runs"})
+        commands.add_subcommand(name, sub)
+    commands.add_subcommand("train", _train_parser(with_options=words[:1] == ["train"]))
+    given = parser.parse_args(words)
+    chosen = given[given.subcommand]
+    if given.subcommand == "train":
+        train(parser.instantiate(given).train)
+    else:
+        COMMANDS[given.subcommand](**{k: v for k, v in chosen.items() if k != "config"})
+
+
+def _train_parser(*, with_options: bool) -> Any:
+    """Declare `train`; its options come from the models and the trainer, which are slow to import."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(description="Train a model for some seeds, with selection on the validation split.")
+    if not with_options:
+        return parser
+    from imlcmm.models.base import SentimentModel
+    from imlcmm.training.fit import TrainerOptions
+    from imlcmm.training.module import Optimization
+
+    parser.add_argument("--config", action="config", help="YAML file with any of these options")
+    parser.add_argument("--data", type=Path, required=True, help="store or feature pickle")
+    parser.add_argument(
+        "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
+    )
+    parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
+    parser.add_argument("--seeds", type=int, default=1, help=f"how many seeds, from {FIRST_SEED} on")
+    parser.add_argument("--resume", type=bool, default=False, nargs="?", const=True, help="go on with what is there")
+    parser.add_argument(
+        "--unlabelled", type=Path | None, help="store with unlabelled clips, for semi-supervised training"
+    )
+    parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
+    parser.add_subclass_arguments(SentimentModel, "model", skip={"spec"}, instantiate=False, required=True)
+    parser.add_class_arguments(Optimization, "optimization")
+    parser.add_class_arguments(TrainerOptions, "trainer")
+    return parser
+
+
+def _model_class(path: str) -> Any:
+    from imlcmm.models import find_model
+
+    return find_model(path)
+
+
+@contextmanager
+def _one_line_errors(debug: bool) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("imlcmm: interrupted; a training run goes on with --resume\n")
+        raise SystemExit(130) from None
+    except (ImlcmmError, OSError) as error:
+        if debug:
+            raise
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        sys.stderr.write(f"imlcmm: {'the disk is full: free some space and run again' if full else error}\n")
+        raise SystemExit(2) from None
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Stage 2 of 8: data sets, from the field's files and from the simulator, in one store that training reads."""
+
+from imlcmm.datasets.card import data_card
+from imlcmm.datasets.catalog import KINDS, Kind, kind
+from imlcmm.datasets.convert import convert
+from imlcmm.datasets.export import export_pickle
+from imlcmm.datasets.loading import ClipDataset, SentimentData, load_dataset
+from imlcmm.datasets.store import StoreWriter, read_manifest, verify
+
+__all__ = [
+    "KINDS",
+    "ClipDataset",
+    "Kind",
+    "SentimentData",
+    "StoreWriter",
+    "convert",
+    "data_card",
+    "export_pickle",
+    "kind",
+    "load_dataset",
+    "read_manifest",
+    "verify",
+]

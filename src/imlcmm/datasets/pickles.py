@@ -1,0 +1,68 @@
+"""A closed reader of pickles: plain values and numpy arrays, nothing else, and nothing in the file is ever run.
+
+The machine behind it has the opcodes of protocols 2 to 5 that such values need. It calls no function that
+a file names: the few names that numpy's pickles hold (1.x and 2.x) stand for fixed actions here, every other name is
+refused. Long byte strings are left in the file, so memory does not grow with the arrays.
+"""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+from imlcmm.datasets.lazy import Payload
+from imlcmm.datasets.pickle_machine import MARK, LongText, Name, PendingArray, PendingDType, PickleMachine, RefusedError
+from imlcmm.errors import DataError
+
+
+def read_pickle(path: Path) -> Any:
+    """Read a pickle of plain values and numpy arrays; arrays come back as `LazyArray`, object arrays as lists.
+
+    Raises:
+        DataError: If the file asks for anything else (the message names it), is cut short or is no pickle.
+    """
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - the lazy arrays go on reading from it
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; check the path") from error
+    try:
+        return _resolve(PickleMachine(file).run())
+    except RefusedError as refusal:
+        raise DataError(f"{path} {refusal}; only plain values and numpy arrays are read from a pickle") from refusal
+    except EOFError as error:
+        raise DataError(f"{path} is cut short; copy or download it again") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise DataError(f"{path} is no intact pickle of protocol 2 to 5; copy it again or save it anew") from error
+
+
+def _resolve(value: Any) -> Any:
+    """Replace the stand-ins in a value read from a file by what they stand for, without recursion."""
+    root = [value]
+    pending: list[Any] = [root]
+    seen, lists = {id(root)}, dict[int, tuple[tuple[Any, ...], list[Any]]]()
+    while pending:
+        container = pending.pop()
+        items: list[tuple[Any, Any]] = list(container.items() if type(container) is dict else enumerate(container))
+        for key, item in items:
+            # One list a tuple, however often it occurs: copies of nested ones could fill the memory.
+            plain = lists.setdefault(id(item), (item, list(item)))[1] if type(item) is tuple else _plain(item)
+            if plain is not item:
+                container[key] = plain
+            if type(plain) in (list, dict) and id(plain) not in seen:
+                seen.add(id(plain))
+                pending.append(plain)
+    return root[0]
+
+
+def _plain(item: Any) -> Any:
+    """Give the plain form of one value that holds no others."""
+    if isinstance(item, PendingArray):
+        if item.value is None:
+            raise ValueError("an array without content")
+        return item.value
+    if isinstance(item, Payload):
+        return item.read() if item.file is None else item
+    if isinstance(item, LongText):
+        return item.payload
+    if isinstance(item, Name | PendingDType) or item is MARK:
+        raise RefusedError("holds a function or a type")
+    return item

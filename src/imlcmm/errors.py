@@ -1,0 +1,17 @@
+"""The one family of errors that a user of the library can meet and mend."""
+
+
+class ImlcmmError(Exception):
+    """Anything wrong with what the user gave: the message is one line that names the value and the way out."""
+
+
+class DataError(ImlcmmError):
+    """A data set or feature file is damaged, inconsistent or refused."""
+
+
+class ModelError(ImlcmmError):
+    """A model does not fit the data, or its checkpoint cannot be used."""
+
+
+class TrainingError(ImlcmmError):
+    """A run cannot start, resume or go on."""

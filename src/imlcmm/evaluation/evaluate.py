@@ -1,0 +1,235 @@
+"""Score runs on a split that training never read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.evaluation.oracle import oracle_scores
+from imlcmm.evaluation.rules import score
+from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap_intervals, paired_test
+from imlcmm.evaluation.tables import comparison_table, markdown, score_table
+from imlcmm.models.base import SentimentModel
+from imlcmm.training.run import Run, load_run
+from imlcmm.types import TARGETS
+
+Intervals = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one run (or one model) scores on a split.
+
+    Attributes:
+        name: Name of the run.
+        kind: The data set's rules.
+        simulated: Whether the clips are simulated.
+        predictions: For each head, (seeds, clips) sentiment; NaN where the clip lacks the modality.
+        labels: (clips, 4) labels in the order of TARGETS, NaN where there is none.
+        ids: Identifier of each clip.
+        videos: Source video of each clip.
+        scores: For each row of the table, the scores of each seed. Rows are "multimodal", each unimodal head against
+            its own label ("text") and against the multimodal one ("text for M"), and "source-disjoint", the multimodal
+            head on the clips whose video occurs in no other split.
+        intervals: For the same rows, 95 % bootstrap intervals over videos.
+        reference: Scores of the constant predictor and, for simulated clips, of the oracle.
+    """
+
+    name: str
+    kind: str
+    simulated: bool
+    predictions: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    ids: Sequence[str]
+    videos: Sequence[str]
+    scores: Mapping[str, Sequence[Scores]]
+    intervals: Mapping[str, Intervals]
+    reference: Mapping[str, Scores]
+
+    @property
+    def gap_closed(self) -> float | None:
+        """Share of the way from the constant predictor's MAE to the oracle's that M goes; None without an oracle."""
+        if "oracle TAV" not in self.reference:
+            return None
+        constant, best = self.reference["constant"]["MAE"], self.reference["oracle TAV"]["MAE"]
+        mine = float(np.mean([s["MAE"] for s in self.scores["multimodal"]]))
+        return (constant - mine) / (constant - best)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a scored head and metric: mean and population deviation over seeds, and the interval."""
+        rows = []
+        for head, seeds in self.scores.items():
+            for metric in seeds[0]:
+                values = [s[metric] for s in seeds]
+                low, high = self.intervals[head][metric]
+                mean, std = float(np.mean(values)), float(np.std(values))
+                rows.append((self.name, head, metric, mean, std, low, high, len(values)))
+        return pd.DataFrame(rows, columns=["run", "head", "metric", "mean", "std", "low", "high", "seeds"])
+
+    def predictions_frame(self) -> pd.DataFrame:
+        """Give one row a clip: identifier, labels, and each head's prediction of each seed."""
+        table = pd.DataFrame({"id": list(self.ids)})
+        for i, target in enumerate(TARGETS):
+            table[f"label_{target}"] = self.labels[:, i]
+        for head, seeds in self.predictions.items():
+            for i, values in enumerate(seeds):
+                table[f"{head}_{i}"] = values
+        return table
+
+
+@dataclass(frozen=True)
+class Report:
+    """The evaluations of several runs on the same clips, and their paired comparisons."""
+
+    evaluations: Sequence[Evaluation]
+    comparisons: Mapping[str, Mapping[str, Comparison]]
+
+    @property
+    def markdown(self) -> str:
+        """The whole report as Markdown."""
+        first = self.evaluations[0]
+        parts = [f"Scores on {len(first.labels)} clips by the rules of {first.kind}; mean ± deviation over seeds, "]
+        parts[0] += "95 % interval over source videos."
+        if first.simulated:
+            parts.insert(0, "**Simulated data: not comparable with published numbers.**")
+        parts.append(markdown(score_table(pd.concat([e.to_frame() for e in self.evaluations]), first.reference)))
+        for evaluation in self.evaluations:
+            if evaluation.gap_closed is not None:
+                share = f"{100 * evaluation.gap_closed:.1f} %"
+                parts.append(
+                    f"{evaluation.name} closes {share} of the MAE gap from the constant predictor to the oracle."
+                )
+        for pair, tests in self.comparisons.items():
+            parts += [f"{pair} (paired bootstrap over videos):", markdown(comparison_table(tests))]
+        return "\n\n".join(parts) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write evaluation.json, .csv and .md, and each run's predictions, each in one step."""
+        folder.mkdir(parents=True, exist_ok=True)
+        frame = pd.concat([e.to_frame() for e in self.evaluations])
+        content = {
+            "simulated": self.evaluations[0].simulated,
+            "scores": json.loads(frame.to_json(orient="records")),
+            "reference": {k: _finite(v) for k, v in self.evaluations[0].reference.items()},
+            "gap_closed": {e.name: e.gap_closed for e in self.evaluations},
+            "comparisons": {
+                pair: {m: _finite(c._asdict()) for m, c in tests.items()} for pair, tests in self.comparisons.items()
+            },
+        }
+        _write(folder / "evaluation.json", json.dumps(content, indent=2, sort_keys=True) + "\n")
+        _write(folder / "evaluation.csv", frame.to_csv(index=False))
+        _write(folder / "evaluation.md", self.markdown)
+        for evaluation in self.evaluations:
+            _write(folder / f"predictions-{evaluation.name}.csv", evaluation.predictions_frame().to_csv(index=False))
+
+
+@torch.no_grad()
+def predict_split(model: SentimentModel, split: ClipDataset, batch_size: int = 64) -> dict[str, np.ndarray]:
+    """Predict every clip of a split in order: (clips,) sentiment of each head."""
+    model.eval()
+    found = [model(batch) for batch in split.batches(batch_size)]
+    heads = {"multimodal": [p.sentiment for p in found]}
+    heads |= {m: [p.unimodal[m] for p in found] for m in found[0].unimodal}
+    return {head: torch.cat(values).float().cpu().numpy() for head, values in heads.items()}
+
+
+def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str = "test", name: str = "") -> Evaluation:
+    """Score the models of several seeds on a split.
+
+    Args:
+        models: The selected model of each seed.
+        data: Data set; its train split gives the constant predictor.
+        split: Split to score.
+        name: What to call the models.
+
+    Raises:
+        ModelError: If a model was built for other features or labels.
+        DataError: If the split is missing.
+    """
+    for model in models:
+        model.check_fits(data.spec)
+    clips: ClipDataset = getattr(data, split)
+    seeds = [predict_split(model, clips) for model in models]
+    predictions = {head: np.stack([s[head] for s in seeds]) for head in seeds[0]}
+    labels = clips.labels.numpy()
+    rows = table_rows(predictions, labels, source_disjoint(data, split), unimodal_labels=data.spec.unimodal_labels)
+    rate = partial(score, data.spec.kind)
+    videos = np.asarray(clips.videos)
+    scores = {row: [rate(p[keep], y[keep]) for p in values] for row, (values, y, keep) in rows.items()}
+    intervals = {
+        row: bootstrap_intervals(rate, list(values[:, keep]), y[keep], videos[keep].tolist())
+        for row, (values, y, keep) in rows.items()
+    }
+    name = name or type(models[0]).__name__
+    return Evaluation(
+        name, data.spec.kind, data.simulated, predictions, labels, clips.ids, clips.videos, scores, intervals,
+        reference_scores(data, clips),
+    )  # fmt: skip
+
+
+def table_rows(
+    predictions: Mapping[str, np.ndarray], labels: np.ndarray, disjoint: np.ndarray, *, unimodal_labels: bool
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """List what is scored: predictions (seeds, clips), truth (clips,), and which clips count."""
+    everything = np.ones(len(labels), dtype=bool)
+    rows = {"multimodal": (predictions["multimodal"], labels[:, 0], everything)}
+    if disjoint.any():
+        rows["source-disjoint"] = (predictions["multimodal"], labels[:, 0], disjoint)
+    for i, head in enumerate(TARGETS):
+        if i and head in predictions:
+            if unimodal_labels:
+                rows[head] = (predictions[head], labels[:, i], everything)
+            rows[f"{head} for M"] = (predictions[head], labels[:, 0], everything)
+    return rows
+
+
+def source_disjoint(data: SentimentData, split: str) -> np.ndarray:
+    """Mark the clips of a split whose source video occurs in no other labelled split."""
+    seen = {video for name, other in data.splits.items() if name not in (split, "unlabelled") for video in other.videos}
+    return np.array([video not in seen for video in data.splits[split].videos])
+
+
+def reference_scores(data: SentimentData, clips: ClipDataset) -> dict[str, Scores]:
+    """Score the median label of train for every clip and, on simulated clips, the oracle."""
+    label = clips.labels[:, 0].numpy()
+    found = {"constant": score(data.spec.kind, np.full_like(label, np.nanmedian(data.train.labels[:, 0])), label)}
+    if clips.oracle is not None:
+        found |= {f"oracle {subset}": oracle_scores(clips, subset) for subset in ("T", "A", "V", "TAV")}
+    return found
+
+
+def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = "test") -> Report:
+    """Evaluate run folders on one data set and compare each pair.
+
+    Raises:
+        TrainingError: If a folder is not a finished run.
+    """
+    opened: list[Run] = [load_run(folder) for folder in runs]
+    evaluations = [
+        evaluate([run.load(seed) for seed in run.seeds], data, split, name=run.folder.name or run.name)
+        for run in opened
+    ]
+    rate = partial(score, data.spec.kind)
+    comparisons = {}
+    for a, b in combinations(evaluations, 2):
+        first, second = a.predictions["multimodal"], b.predictions["multimodal"]
+        tests = paired_test(rate, list(first), list(second), a.labels[:, 0], a.videos)
+        comparisons[f"{a.name} − {b.name}"] = tests
+    return Report(evaluations, comparisons)
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {k: float(v) if np.isfinite(v) else None for k, v in values.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,59 @@
+"""What is reported for each data set, by the official rules."""
+
+import numpy as np
+
+from imlcmm.datasets.catalog import kind as find_kind
+from imlcmm.evaluation import metrics
+
+LOWER_IS_BETTER = frozenset({"MAE"})
+WEAK = 0.4
+TWO, THREE, FIVE = (0.0,), (-0.1, 0.1), (-0.7, -0.1, 0.1, 0.7)
+
+
+def score(kind: str, predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """Compute every metric of a data set over the clips that have both a label and a prediction.
+
+    Args:
+        kind: Name of the data set in the catalogue.
+        predicted: (clips,) sentiment; NaN where a clip has no prediction.
+        label: (clips,) sentiment; NaN where a clip has no label.
+
+    Raises:
+        DataError: If the catalogue has no such data set.
+    """
+    known = np.isfinite(predicted) & np.isfinite(label)
+    p, y = predicted[known].astype(np.float32), label[known].astype(np.float32)
+    low_high = (find_kind(kind).low, find_kind(kind).high)
+    return score_sims(p, y) if low_high == (-1.0, 1.0) else score_mosi(p, y)
+
+
+def score_sims(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """Score CH-SIMS and CH-SIMS v2: both vectors are clipped to [-1, 1] first, and zero counts as negative."""
+    p, y = np.clip(predicted, -1, 1), np.clip(label, -1, 1)
+    weak = np.abs(y) <= np.float32(WEAK)
+    return {
+        "Acc2": metrics.binned_accuracy(p, y, TWO),
+        "F1": metrics.binned_f1(p, y, TWO),
+        "Acc2_weak": metrics.binned_accuracy(p[weak], y[weak], TWO),
+        "Acc3": metrics.binned_accuracy(p, y, THREE),
+        "Acc5": metrics.binned_accuracy(p, y, FIVE),
+        "MAE": metrics.mean_absolute_error(p, y),
+        "Corr": metrics.pearson(p, y),
+        "R2": metrics.r_squared(p, y),
+    }
+
+
+def score_mosi(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """Score CMU-MOSI and MOSEI: negative against non-negative, and without the zeros negative against positive."""
+    p, y = predicted, label
+    polar = y != 0
+    return {
+        "Acc2_has0": float(np.mean((p >= 0) == (y >= 0))) if len(y) else np.nan,
+        "F1_has0": metrics.weighted_f1(p >= 0, y >= 0),
+        "Acc2_non0": float(np.mean((p > 0)[polar] == (y > 0)[polar])) if polar.any() else np.nan,
+        "F1_non0": metrics.weighted_f1((p > 0)[polar], (y > 0)[polar]),
+        "Acc5": metrics.rounded_accuracy(p, y, 2),
+        "Acc7": metrics.rounded_accuracy(p, y, 3),
+        "MAE": metrics.mean_absolute_error(p, y),
+        "Corr": metrics.pearson(p, y),
+    }

@@ -1,0 +1,50 @@
+"""Scores as tables for people."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from imlcmm.evaluation.statistics import Comparison, Scores
+
+UNSCALED = ("MAE", "Corr", "R2")
+
+
+def score_table(frame: pd.DataFrame, reference: Mapping[str, Scores]) -> pd.DataFrame:
+    """Lay out scores with a column a metric: `mean ± deviation [low, high]`, accuracies in percent."""
+    metrics = list(dict.fromkeys(frame["metric"]))
+    rows = [
+        {"run": name, "head": "", **{m: _number(m, scores[m]) for m in metrics}} for name, scores in reference.items()
+    ]
+    for (run, head), group in frame.groupby(["run", "head"], sort=False):
+        cells = {
+            r.metric: f"{_number(r.metric, r.mean)} ± {_number(r.metric, r.std)} "
+            f"[{_number(r.metric, r.low)}, {_number(r.metric, r.high)}]"
+            for r in group.itertuples()
+        }
+        rows.append({"run": run, "head": head, **cells})
+    return pd.DataFrame(rows)
+
+
+def comparison_table(tests: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Lay out a paired test with a row a metric."""
+    return pd.DataFrame(
+        {
+            "metric": name,
+            "difference": _number(name, test.difference),
+            "95 % interval": f"[{_number(name, test.low)}, {_number(name, test.high)}]",
+            "p": f"{test.p_value:.3f}",
+        }
+        for name, test in tests.items()
+    )
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write a table in Markdown, columns aligned."""
+    cells = [[str(c) for c in table.columns], *([str(v) for v in row] for row in table.itertuples(index=False))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)) + " |" for row in cells]
+    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+
+
+def _number(metric: str, value: float) -> str:
+    return f"{value:.3f}" if metric in UNSCALED else f"{100 * value:.1f}"

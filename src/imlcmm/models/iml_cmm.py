@@ -1,0 +1,260 @@
+"""IML-CMM: intra-modal learning and cross-modal mixup."""
+
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from imlcmm.datasets.loading import ClipDataset
+from imlcmm.models.base import SentimentModel
+from imlcmm.models.objectives import ObjectiveName, mean_error, objective_for
+from imlcmm.modules.attention import Activation, TransformerLayer
+from imlcmm.modules.connector import Connector
+from imlcmm.modules.hyper_modality import HyperModalityFusion
+from imlcmm.modules.intra_modal import IntraModalExtractor
+from imlcmm.modules.kan import KAN
+from imlcmm.modules.mixup import Mixup
+from imlcmm.modules.pooling import AttentionPool
+from imlcmm.modules.standardize import Standardize
+from imlcmm.modules.text_encoder import TextEncoder
+from imlcmm.types import MODALITIES, TARGETS, Batch, DataSpec, Prediction
+
+HEAD_WIDTH = 64
+
+
+class IMLCMM(SentimentModel):
+    """KAN and Transformer for each modality, hyper-modality guided by text, unimodal heads and audio-visual mixup.
+
+    Follows Zhang, Yang and Zhang, "IML-CMM: A Multimodal Sentiment Analysis Framework Integrating Intra-Modal Learning
+    and Cross-Modal Mixup Enhancement". Where the paper is silent: padding is masked everywhere, features are
+    standardised by the train split, a modality that a clip lacks adds nothing to the fusion and its head gives NaN,
+    fusion is a cross-attention Transformer, and the loss is L1 on the label.
+
+    `Prediction.attention` holds each modality's pooling weights, (batch, steps).
+    """
+
+    paper: ClassVar[str] = "zhang2025imlcmm"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        width: int = 128,
+        tokens: int = 8,
+        heads: int = 8,
+        feedforward: int = 128,
+        fusion_depth: int = 2,
+        activation: Activation = "relu",
+        dropout: float = 0.1,
+        connector: Literal["kan", "mlp"] = "kan",
+        grid_size: int = 5,
+        spline_order: int = 3,
+        grid_low: float = -3.0,
+        grid_high: float = 3.0,
+        unimodal_heads: bool = True,
+        pool: Literal["frames", "tokens"] = "frames",
+        hyper_modality: bool = True,
+        fusion_reads_text: bool = True,
+        objective: ObjectiveName = "regression",
+        multimodal_weight: float = 1.0,
+        text_weight: float = 0.2,
+        audio_weight: float = 0.8,
+        vision_weight: float = 0.4,
+        mixup_weight: float = 1.0,
+        mixup_audio_weight: float = 1.0,
+        mixup_vision_weight: float = 1.0,
+        mixup_alpha: float = 1.0,
+        l1_weight: float = 0.0,
+        entropy_weight: float = 0.0,
+        text_encoder: str | dict[str, Any] | None = None,
+        fine_tune_text: bool = False,
+        text_encoder_lr: float = 1e-5,
+    ) -> None:
+        """Build the layers.
+
+        Args:
+            spec: Shape of the data set.
+            width: Model width D.
+            tokens: Learned tokens N a modality.
+            heads: Attention heads.
+            feedforward: Hidden width of the feed-forward networks.
+            fusion_depth: Cross-attention layers of the fusion.
+            activation: Nonlinearity of the feed-forward networks; the paper's is ReLU (equation 7).
+            dropout: Dropout in the Transformer layers.
+            connector: What maps features and heads: KAN, or an MLP of as many parameters (table 4).
+            grid_size: Intervals G of the spline grid.
+            spline_order: Order k of the splines.
+            grid_low: Lower end of the spline grid, in deviations of a standardised input; a third of the inputs would
+                lie outside the customary grid from -1 to 1, where splines do not learn.
+            grid_high: Upper end of the spline grid.
+            unimodal_heads: Whether text, audio and vision have heads and losses of their own (UFA, table 4).
+            pool: What the unimodal heads pool: the frames of the sequence (the paper) or the N tokens.
+            hyper_modality: Whether AHL fuses; without it the pooled modalities are concatenated.
+            fusion_reads_text: Whether the fusion's [CLS] reads the text beside the hyper-modality; ALMT's does not.
+            objective: L1 on the label, or cross-entropy over the data set's classes.
+            multimodal_weight: w_M of the joint loss.
+            text_weight: w_T of the joint loss.
+            audio_weight: w_A of the joint loss.
+            vision_weight: w_V of the joint loss.
+            mixup_weight: γ of equation 26, the weight of both consistency losses.
+            mixup_audio_weight: w_amix; 0 turns the audio mixup off.
+            mixup_vision_weight: w_vmix; 0 turns the vision mixup off.
+            mixup_alpha: α of the Beta distribution that λ is drawn from.
+            l1_weight: λ_act of the splines' regulariser (equation 3).
+            entropy_weight: λ_ent of the splines' regulariser.
+            text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
+            fine_tune_text: Whether training changes the text encoder.
+            text_encoder_lr: Learning rate of a fine-tuned text encoder.
+        """
+        super().__init__()
+        self.spec = spec
+        self.objective = objective_for(objective, spec)
+        self.task_weights = dict(
+            zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True)
+        )
+        self.mixup_weights = {
+            "audio": mixup_weight * mixup_audio_weight,
+            "vision": mixup_weight * mixup_vision_weight,
+        }
+        self.mixup_alpha, self.l1_weight, self.entropy_weight = mixup_alpha, l1_weight, entropy_weight
+        self.text_encoder_lr = text_encoder_lr
+        self.text_encoder = None if text_encoder is None else TextEncoder(text_encoder, fine_tune=fine_tune_text)
+        widths = dict(spec.widths)
+        if self.text_encoder is not None:
+            widths["text"] = self.text_encoder.width
+            # The checkpoint carries the weights, so it must not ask for the source again.
+            self.replace_in_config("text_encoder", self.text_encoder.configuration())
+        mapping = Connector(connector, grid_size, spline_order, (grid_low, grid_high))
+        layer = partial(TransformerLayer, width, heads, feedforward, activation=activation, dropout=dropout)
+        self.standardize = nn.ModuleDict({m: Standardize(widths[m]) for m in MODALITIES})
+        self.extractors = nn.ModuleDict(
+            {
+                m: IntraModalExtractor(
+                    mapping.layer(widths[m], width), layer(), width=width, tokens=tokens, steps=spec.steps[m]
+                )
+                for m in MODALITIES
+            }
+        )
+        headed = tuple(m for m in MODALITIES if unimodal_heads and self.task_weights[m])
+        pooled = headed if hyper_modality else MODALITIES
+        self.read_frames = {m: m in pooled and pool == "frames" for m in MODALITIES}
+        self.pools = nn.ModuleDict({m: AttentionPool(width, width) for m in pooled})
+        head = partial(mapping.head, hidden=HEAD_WIDTH, outputs=self.objective.outputs)
+        self.heads = nn.ModuleDict({m: head(width) for m in headed})
+        self.multimodal_head = head(width if hyper_modality else width * len(MODALITIES))
+        self.fusion: HyperModalityFusion | None = None
+        if hyper_modality:
+            self.fusion = HyperModalityFusion(
+                layer, width=width, tokens=tokens, heads=heads, depth=fusion_depth, reads_text=fusion_reads_text
+            )
+
+    def prepare(self, train: ClipDataset) -> None:
+        """Standardise each modality by the train split; states of a text encoder are normalised already."""
+        statistics = train.statistics()
+        for m, standardize in self.standardize.items():
+            if isinstance(standardize, Standardize) and (m != "text" or self.text_encoder is None):
+                standardize.set_statistics(*statistics[m])
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Extract each modality, pool it for its own head, and fuse the tokens of all three."""
+        present = {m: batch.masks[m].any(1) for m in MODALITIES}
+        tokens, pooled, attention = {}, {}, {}
+        for m in MODALITIES:
+            sequence, mask = self.input(m, batch)
+            tokens[m], frames = self.extractors[m](sequence, mask, read_frames=self.read_frames[m])
+            if m in self.pools:
+                pooled[m], attention[m] = self.pool_modality(m, tokens[m], frames, mask)
+        raw = {m: head(pooled[m]) for m, head in self.heads.items()}
+        if self.fusion is not None:
+            fused = self.fusion(tokens, present)
+        else:
+            fused = torch.cat([pooled[m] * present[m].unsqueeze(-1) for m in MODALITIES], dim=-1)
+        raw["multimodal"] = self.multimodal_head(fused)
+        unimodal = {m: self.objective.sentiment(raw[m]).masked_fill(~present[m], torch.nan) for m in self.heads}
+        return Prediction(self.objective.sentiment(raw["multimodal"]), unimodal, raw, attention)
+
+    def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
+        """Weigh the errors of the heads, the mixup consistency while training, and the splines' regulariser."""
+        labels = {"multimodal": batch.label, **batch.unimodal_labels}
+        terms = {}
+        for name, raw in prediction.logits.items():
+            label = labels[name]
+            if name != "multimodal":
+                label = label.masked_fill(~batch.masks[name].any(1), torch.nan)
+            terms[name] = self.task_weights[name] * mean_error(self.objective, raw, self.objective.target(label))
+        if self.training:
+            for m, weight in self.mixup_weights.items():
+                if weight and m in self.heads:
+                    terms[f"mixup_{m}"] = weight * self.mixup_consistency(m, prediction, batch)
+        if self.l1_weight or self.entropy_weight:
+            terms["regularizer"] = self.regularizer()
+        return terms
+
+    def mixup_consistency(self, modality: str, prediction: Prediction, batch: Batch) -> Tensor:
+        """Compare the prediction for mixed clips with the mixed targets (equations 18-24).
+
+        The target of a clip without a label is the model's own prediction for the clean clip, without a gradient.
+        """
+        rows = batch.masks[modality].any(1).nonzero().squeeze(-1)
+        if len(rows) == 0:
+            return prediction.sentiment.new_zeros(())
+        sequence, mask = (x[rows] for x in self.input(modality, batch))
+        label, raw = batch.unimodal_labels[modality][rows], prediction.logits[modality][rows]
+        target = torch.where(
+            label.isnan().unsqueeze(-1), self.objective.pseudo_target(raw), self.objective.target(label)
+        )
+        mixup = Mixup.draw(len(rows), self.mixup_alpha, mask.device)
+        mixed_mask = mixup.union(mask)
+        tokens, frames = self.extractors[modality](
+            mixup.mix(sequence), mixed_mask, read_frames=self.read_frames[modality]
+        )
+        pooled, _ = self.pool_modality(modality, tokens, frames, mixed_mask)
+        return self.objective.error(self.heads[modality](pooled), mixup.mix(target)).mean()
+
+    def input(self, modality: str, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Give the standardised sequence of a modality, (batch, steps, width), and its mask."""
+        if modality == "text" and self.text_encoder is not None and batch.tokens is not None:
+            sequence = self.text_encoder(batch.tokens)
+        else:
+            sequence = batch.sequence(modality)
+        mask = batch.masks[modality]
+        standardised: Tensor = self.standardize[modality](sequence, mask)
+        return standardised, mask
+
+    def pool_modality(
+        self, modality: str, tokens: Tensor, frames: Tensor | None, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pool the frames, or the tokens where the frames are not read."""
+        if frames is None:
+            frames, mask = tokens, mask.new_ones(tokens.shape[:2])
+        pooled: tuple[Tensor, Tensor] = self.pools[modality](frames, mask)
+        return pooled
+
+    def regularizer(self) -> Tensor:
+        """Sum λ_act Σ|W_spline| + λ_ent H(p) over the KAN layers (equations 3 and 16)."""
+        parts = [layer.regularizer() for layer in self.modules() if isinstance(layer, KAN)]
+        return sum((self.l1_weight * l1 + self.entropy_weight * h for l1, h in parts), torch.zeros(()))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Give a fine-tuned text encoder its own, smaller learning rate."""
+        if self.text_encoder is None:
+            return [{"name": "all", "params": list(self.parameters())}]
+        encoder = list(self.text_encoder.parameters())
+        inside = {id(p) for p in encoder}
+        rest = [p for p in self.parameters() if id(p) not in inside]
+        return [
+            {"name": "text_encoder", "params": encoder, "lr": self.text_encoder_lr},
+            {"name": "rest", "params": rest},
+        ]
+
+    @torch.no_grad()
+    def diagnostics(self, batch: Batch) -> dict[str, float]:
+        """Measure the share of standardised inputs outside the spline grid of each modality's connector."""
+        shares = {}
+        for m in MODALITIES:
+            sequence, mask = self.input(m, batch)
+            connector = self.extractors[m].connector
+            if isinstance(connector, KAN) and mask.any():
+                shares[f"outside_grid_{m}"] = connector.outside_share(sequence[mask])
+        return shares

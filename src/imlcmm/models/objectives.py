@@ -1,0 +1,83 @@
+"""What a sentiment head is trained for: a value, or a class."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from imlcmm.types import DataSpec
+
+ObjectiveName = Literal["regression", "classification"]
+
+
+class Regression:
+    """Predict the label itself, by its absolute error (IML-CMM equations 23-24)."""
+
+    outputs = 1
+
+    def sentiment(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
+        """Read the value."""
+        return raw.squeeze(-1)
+
+    def target(self, label: Float[Tensor, " batch"]) -> Float[Tensor, "batch 1"]:
+        """Take the label as it is."""
+        return label.unsqueeze(-1)
+
+    def pseudo_target(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
+        """Take the prediction as it is."""
+        return raw.detach()
+
+    def error(self, raw: Float[Tensor, "batch 1"], target: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
+        """Compute |prediction - label|."""
+        return (raw - target).abs().squeeze(-1)
+
+
+class Classification:
+    """Predict the data set's sentiment class, by cross-entropy (IML-CMM equation 28).
+
+    The sentiment value is the mean of the class centres under the predicted probabilities.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        """Take the classes of the data set."""
+        self.centres, self.edges = torch.tensor(spec.class_centres), torch.tensor(spec.class_edges)
+        self.outputs = len(spec.class_centres)
+
+    def sentiment(self, raw: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
+        """Average the class centres."""
+        return raw.float().softmax(-1) @ self.centres.to(raw.device)
+
+    def target(self, label: Float[Tensor, " batch"]) -> Float[Tensor, "batch classes"]:
+        """Put all probability on the label's class."""
+        classes = torch.bucketize(label.nan_to_num().contiguous(), self.edges.to(label.device))
+        return F.one_hot(classes, self.outputs).float().masked_fill(label.isnan().unsqueeze(-1), torch.nan)
+
+    def pseudo_target(self, raw: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+        """Take the predicted probabilities."""
+        return raw.detach().float().softmax(-1)
+
+    def error(
+        self, raw: Float[Tensor, "batch classes"], target: Float[Tensor, "batch classes"]
+    ) -> Float[Tensor, " batch"]:
+        """Compute the cross-entropy with probabilities as targets."""
+        return -(target * raw.float().log_softmax(-1)).sum(-1)
+
+
+Objective = Regression | Classification
+"""Relates the raw outputs of a head, labels and sentiment values."""
+
+
+def objective_for(name: ObjectiveName, spec: DataSpec) -> Objective:
+    """Give the objective of that name for a data set."""
+    return Regression() if name == "regression" else Classification(spec)
+
+
+def mean_error(
+    objective: Objective, raw: Float[Tensor, "batch outputs"], target: Float[Tensor, "batch outputs"]
+) -> Float[Tensor, ""]:
+    """Average the loss over the clips that have a target; zero where none has, with a gradient all the same."""
+    known = target.isfinite().all(-1)
+    # Selected first: the derivative at an unknown target is NaN, and zero times NaN would reach the weights.
+    return objective.error(raw[known], target[known]).sum() / known.sum().clamp(min=1)

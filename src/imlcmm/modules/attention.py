@@ -1,0 +1,100 @@
+"""Multi-head attention and the pre-norm Transformer layer, on PyTorch's fused attention."""
+
+from typing import Literal
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Activation = Literal["relu", "gelu"]
+
+
+def split_heads(x: Float[Tensor, "batch steps width"], heads: int) -> Float[Tensor, "batch heads steps head_width"]:
+    """Give each head its share of the width."""
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def merge_heads(x: Float[Tensor, "batch heads steps head_width"]) -> Float[Tensor, "batch steps width"]:
+    """Put the heads' shares back side by side."""
+    return x.transpose(1, 2).flatten(-2)
+
+
+class Attention(nn.Module):
+    """Attend from one sequence to another with several heads (Vaswani et al. 2017; IML-CMM equations 4-6)."""
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        """Build the four projections.
+
+        Args:
+            width: Features of both sequences and of the result.
+            heads: Heads, each of width / heads features.
+            dropout: Dropout on the attention weights while training.
+        """
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch queries width"],
+        context: Float[Tensor, "batch keys width"],
+        mask: Bool[Tensor, "batch keys"] | None = None,
+    ) -> Float[Tensor, "batch queries width"]:
+        """Read the context's steps that the mask marks True, or all of them without a mask."""
+        q = split_heads(self.query(query), self.heads)
+        k, v = (split_heads(x, self.heads) for x in self.key_value(context).chunk(2, dim=-1))
+        visible = None if mask is None else mask[:, None, None, :]
+        dropout = self.dropout if self.training else 0.0
+        read: Tensor = self.out(merge_heads(F.scaled_dot_product_attention(q, k, v, visible, dropout)))
+        return read
+
+
+class TransformerLayer(nn.Module):
+    """Attention and a feed-forward network, each normalised before and added to its input (equation 7)."""
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        feedforward: int,
+        *,
+        cross: bool = False,
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+    ) -> None:
+        """Build the layer.
+
+        Args:
+            width: Features a step.
+            heads: Attention heads.
+            feedforward: Hidden features of the feed-forward network.
+            cross: Whether the context is another sequence, normalised by a layer of its own.
+            activation: Nonlinearity of the feed-forward network.
+            dropout: Dropout on the attention weights and on both results.
+        """
+        super().__init__()
+        self.norm_query = nn.LayerNorm(width)
+        self.norm_context = nn.LayerNorm(width) if cross else None
+        self.attention = Attention(width, heads, dropout)
+        self.feedforward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, feedforward),
+            nn.ReLU() if activation == "relu" else nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(feedforward, width),
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch queries width"],
+        context: Float[Tensor, "batch keys width"],
+        mask: Bool[Tensor, "batch keys"] | None = None,
+    ) -> Float[Tensor, "batch queries width"]:
+        """Update the queries from the context; for self-attention the queries are (a part of) the context."""
+        normalised = (self.norm_context or self.norm_query)(context)
+        query = query + self.dropout(self.attention(self.norm_query(query), normalised, mask))
+        updated: Tensor = query + self.dropout(self.feedforward(query))
+        return updated

@@ -1,0 +1,86 @@
+"""A Hugging Face BERT inside a model, frozen or fine-tuned."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from imlcmm.errors import ModelError
+
+
+class TextEncoder(nn.Module):
+    """Turn token ids into BERT's last hidden states.
+
+    While frozen, each distinct row of tokens is encoded once, without dropout, and its states are kept in memory.
+    """
+
+    def __init__(self, source: str | dict[str, Any], *, fine_tune: bool = False) -> None:
+        """Load or build the encoder.
+
+        Args:
+            source: A model id or folder to load, or a BERT configuration whose weights a checkpoint will bring.
+            fine_tune: Whether training changes the encoder.
+
+        Raises:
+            ModelError: If transformers is not installed or the source cannot be loaded.
+        """
+        super().__init__()
+        self.bert: Any = load_bert(source)
+        self.fine_tune = fine_tune
+        self.bert.requires_grad_(fine_tune)
+        self.known: dict[bytes, Tensor] = {}
+
+    @property
+    def width(self) -> int:
+        """Features a token."""
+        return int(self.bert.config.hidden_size)
+
+    def configuration(self) -> dict[str, Any]:
+        """Describe the encoder's shape, so that it can be built again without its source."""
+        configuration: dict[str, Any] = self.bert.config.to_dict()
+        return configuration
+
+    def train(self, mode: bool = True) -> "TextEncoder":
+        """Keep dropout off in a frozen encoder."""
+        return super().train(mode and self.fine_tune)
+
+    def forward(self, tokens: Int[Tensor, "batch 3 steps"]) -> Float[Tensor, "batch steps width"]:
+        """Encode rows of token ids, attention mask and segments."""
+        if self.fine_tune:
+            return self.encode(tokens)
+        keys = [row.numpy().tobytes() for row in tokens.cpu()]
+        new = list({key: i for i, key in enumerate(keys) if key not in self.known}.values())
+        if new:
+            with torch.no_grad():
+                self.known.update(zip((keys[i] for i in new), self.encode(tokens[new]).cpu(), strict=True))
+        return torch.stack([self.known[key] for key in keys]).to(tokens.device)
+
+    def encode(self, tokens: Int[Tensor, "batch 3 steps"]) -> Tensor:
+        """Run BERT."""
+        ids, mask, segments = tokens.long().unbind(1)
+        states: Tensor = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
+        return states
+
+
+def load_bert(source: str | dict[str, Any]) -> nn.Module:
+    """Build a BERT from a configuration, or load one by id or folder.
+
+    Raises:
+        ModelError: If transformers is not installed or the source cannot be loaded.
+    """
+    try:
+        from transformers import AutoModel, BertConfig, BertModel
+    except ImportError as error:
+        raise ModelError("a text encoder needs the extra 'bert': pip install imlcmm[bert]") from error
+    if isinstance(source, dict):
+        return BertModel(BertConfig(**source))
+    try:
+        loaded: nn.Module = AutoModel.from_pretrained(source, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"text encoder '{source}' cannot be loaded ({reason}); give a model id that is reachable, or a folder "
+            "with config.json and model.safetensors"
+        ) from error
+    return loaded

@@ -1,0 +1,1 @@
+"""Stage 4 of 8: training, the only package that knows the training framework."""

@@ -1,0 +1,283 @@
+"""Train a model on a data set, once or for several seeds, so that it can be killed and resumed at any moment."""
+
+import json
+import logging
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.errors import TrainingError
+from imlcmm.models.base import SentimentModel
+from imlcmm.training.curves import draw_learning_curve
+from imlcmm.training.loaders import training_loader, validation_loader
+from imlcmm.training.module import Optimization, TrainingModule
+from imlcmm.training.run import Run, environment, recover_model, save_model, write_json, write_text
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """Where and how the training loop runs; the values are those of Lightning's Trainer.
+
+    Attributes:
+        accelerator: Kind of device: auto, cpu, gpu.
+        devices: How many of them, or auto.
+        num_nodes: Machines.
+        strategy: How several devices share the work.
+        precision: Number format, such as 32-true or bf16-mixed.
+        progress: Whether a progress bar is shown.
+        workers: Processes that make batches; 0 makes them in the training process.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    progress: bool = True
+    workers: int = 0
+
+
+def train(
+    model: SentimentModel,
+    data: SentimentData,
+    optimization: Optimization | None = None,
+    *,
+    folder: Path | str,
+    unlabelled: ClipDataset | None = None,
+    train_clips: ClipDataset | None = None,
+    resume: bool = False,
+    trainer: TrainerOptions | None = None,
+) -> Run:
+    """Train one model with one seed and keep everything in a run folder.
+
+    Args:
+        model: A model built for `data.spec`; it is trained in place.
+        data: Data set with train and valid splits; the test split is not read.
+        optimization: How to train.
+        folder: Folder of the run.
+        unlabelled: Clips without labels, for semi-supervised training.
+        train_clips: Labelled clips to train on, if not all of `data.train`.
+        resume: Whether to go on with what is in the folder; a finished seed is left as it is.
+        trainer: Where to train.
+
+    Raises:
+        TrainingError: If the folder holds another run, or the data cannot be trained on.
+    """
+    how, options, folder = optimization or Optimization(), trainer or TrainerOptions(), Path(folder)
+    model.check_fits(data.spec)
+    clips = train_clips or data.train
+    description = describe(model, data, how, clips, unlabelled)
+    seed_folder = open_folder(folder, description, how.seed, resume)
+    if not (seed_folder / "metrics.json").exists():
+        model.prepare(clips)
+        valid = None if how.patience is None and "valid" not in data.splits else data.valid
+        fit(model, clips, valid, unlabelled, how, options, seed_folder, simulated=data.simulated)
+    summarize(folder)
+    return Run(folder, description)
+
+
+def train_seeds(
+    build_model: Callable[[], SentimentModel],
+    data: SentimentData,
+    optimization: Optimization,
+    *,
+    seeds: Sequence[int],
+    folder: Path | str,
+    **options: Any,
+) -> Run:
+    """Train the same model for several seeds, each built after its seed is set; `options` are those of `train`.
+
+    Raises:
+        TrainingError: If there is no seed.
+    """
+    if not seeds:
+        raise TrainingError("no seed to train with; ask for at least one")
+    for seed in seeds:
+        torch.manual_seed(seed)
+        run = train(build_model(), data, replace(optimization, seed=seed), folder=folder, **options)
+    return run
+
+
+def describe(
+    model: SentimentModel, data: SentimentData, how: Optimization, clips: ClipDataset, unlabelled: ClipDataset | None
+) -> dict[str, Any]:
+    """Say what is trained, on what and how; the seed apart, two runs of one folder must agree in this."""
+    config = {k: v for k, v in (model._hub_mixin_config or {}).items() if k != "spec"}  # type: ignore[union-attr]
+    optimization = asdict(how)
+    del optimization["seed"]
+    return {
+        "model": {"class": f"{type(model).__module__}.{type(model).__qualname__}", "options": config},
+        "optimization": optimization,
+        "data": {
+            "path": str(data.path),
+            "checksum": data.checksum,
+            "kind": data.spec.kind,
+            "simulated": data.simulated,
+            "train_clips": len(clips),
+            "unlabelled_clips": len(unlabelled) if unlabelled is not None else 0,
+        },
+        "environment": environment(),
+    }
+
+
+def open_folder(folder: Path, description: dict[str, Any], seed: int, resume: bool) -> Path:
+    """Make the folder of a seed, or check that it may be gone on with.
+
+    Raises:
+        TrainingError: If the folder holds a run and resuming was not asked for, or another run than this one.
+    """
+    seed_folder, file = folder / f"seed-{seed}", folder / "run.json"
+    if seed_folder.exists() and not resume:
+        raise TrainingError(f"{seed_folder} exists already; resume it with --resume, or choose another folder")
+    if file.exists():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        mine = json.loads(json.dumps(description))
+        for part in ("model", "optimization", "data"):
+            for key, value in mine[part].items():
+                if key != "path" and before[part].get(key) != value:
+                    raise TrainingError(
+                        f"{folder} holds a run with another {part}.{key}: {before[part].get(key)!r}, now {value!r}; "
+                        "resume with the same settings, or choose another folder"
+                    )
+    seed_folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        write_json(file, description)
+    return seed_folder
+
+
+def fit(
+    model: SentimentModel,
+    clips: ClipDataset,
+    valid: ClipDataset | None,
+    unlabelled: ClipDataset | None,
+    how: Optimization,
+    options: TrainerOptions,
+    folder: Path,
+    *,
+    simulated: bool,
+) -> None:
+    """Train in a seed's folder, from its last checkpoint where there is one, and write its metrics."""
+    loader_for = partial(_epoch_loader, clips, unlabelled, how, options.workers)
+    module = TrainingModule(model, how, loader_for)
+    last = folder / "last.ckpt"
+    recover_model(folder / "best")
+    quiet_lightning()
+    trainer = L.Trainer(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.num_nodes,
+        strategy=options.strategy,
+        precision=options.precision,  # type: ignore[arg-type]
+        max_epochs=how.epochs,
+        accumulate_grad_batches=how.accumulate,
+        gradient_clip_val=how.gradient_clip or None,
+        deterministic=True,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=options.progress,
+        callbacks=[BestAndLast(folder, how), *([TQDMProgressBar(leave=False)] if options.progress else [])],
+        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        log_every_n_steps=1,
+    )
+    if last.exists():
+        module.history = torch.load(last, weights_only=True)["history"]
+    if not is_over(module.history, how):
+        validation = None if valid is None else validation_loader(valid, how.batch_size)
+        checkpoint = str(last) if last.exists() else None
+        trainer.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    finish(module.history, how, folder, type(model).__name__ + (" on simulated data" if simulated else ""))
+
+
+def _epoch_loader(
+    clips: ClipDataset, unlabelled: ClipDataset | None, how: Optimization, workers: int, epoch: int
+) -> Any:
+    return training_loader(clips, unlabelled, batch_size=how.batch_size, seed=how.seed, epoch=epoch, workers=workers)
+
+
+def finish(history: list[dict[str, float]], how: Optimization, folder: Path, title: str) -> None:
+    """Write what a seed's training came to; `metrics.json` comes last and marks the seed as finished."""
+    selected = best_epoch(history, how.patience)
+    draw_learning_curve(history, selected, folder / "learning-curve.png", title)
+    scores = {k: v for k, v in history[selected].items() if k.startswith("valid_")}
+    finite = {k: v if math.isfinite(v) else None for k, v in scores.items()}
+    write_json(folder / "metrics.json", {"best_epoch": selected, "epochs": len(history), **finite})
+
+
+def best_epoch(history: Sequence[dict[str, float]], patience: int | None) -> int:
+    """Select the epoch of the lowest validation loss, or the last one where nothing is selected."""
+    if patience is None:
+        return len(history) - 1
+    return int(np.argmin([row["valid_loss"] for row in history]))
+
+
+def is_over(history: Sequence[dict[str, float]], how: Optimization) -> bool:
+    """Tell whether all epochs are done, or the patience with the validation loss is used up."""
+    patient = how.patience is None or not history or len(history) - 1 - best_epoch(history, how.patience) < how.patience
+    return len(history) >= how.epochs or not patient
+
+
+class BestAndLast(Checkpoint):
+    """Write the history, the selected model and everything to resume with after each epoch, and stop early."""
+
+    def __init__(self, folder: Path, how: Optimization) -> None:
+        """Take the seed's folder and the rule of the early stop."""
+        self.folder, self.how = folder, how
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Write each file in one step; the checkpoint comes last, so that it never runs ahead of the others."""
+        if not isinstance(module, TrainingModule):
+            raise TypeError(f"{type(module).__name__} is not a TrainingModule")
+        last, selected = len(module.history) - 1, best_epoch(module.history, self.how.patience)
+        if not math.isfinite(module.history[-1]["train_loss"]):
+            raise TrainingError(
+                f"the training loss is {module.history[-1]['train_loss']} in epoch {last}; lower optimization.lr"
+            )
+        trainer.should_stop = is_over(module.history, self.how)
+        if trainer.is_global_zero:
+            write_text(self.folder / "history.csv", pd.DataFrame(module.history).to_csv(index=False))
+            if selected == last:
+                save_model(module.model, self.folder / "best")
+        beside = self.folder / ".last.ckpt.part"
+        trainer.save_checkpoint(beside)
+        if trainer.is_global_zero:
+            beside.replace(self.folder / "last.ckpt")
+
+
+def summarize(folder: Path) -> None:
+    """Write the mean and the population deviation over the finished seeds of a run."""
+    finished = {f.parent.name: json.loads(f.read_text()) for f in sorted(folder.glob("seed-*/metrics.json"))}
+    table = pd.DataFrame(finished.values()).astype(float)
+    statistics = {
+        "mean": {k: None if math.isnan(v) else v for k, v in table.mean().items()},
+        "std": {k: None if math.isnan(v) else v for k, v in table.std(ddof=0).items()},
+    }
+    write_json(folder / "metrics.json", {"seeds": finished, **statistics})
+
+
+def quiet_lightning() -> None:
+    """Silence advice about settings that are chosen on purpose."""
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.pytorch.accelerators.cuda",
+        "lightning.pytorch.trainer.connectors",
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*ModelCheckpoint.*", ".*log_every_n_steps.*", ".*LeafSpec.*"):
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,127 @@
+"""Batches of an epoch, in an order that depends on the seed and the epoch alone."""
+
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Sampler
+
+from imlcmm.datasets.loading import ClipDataset
+from imlcmm.types import MODALITIES, Batch
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Cut a seeded permutation of the rows into batches, another one each epoch."""
+
+    def __init__(self, rows: int, batch_size: int, seed: int, epoch: int) -> None:
+        """Take how many rows there are, and what the order depends on."""
+        self.rows, self.batch_size, self.seed, self.epoch = rows, batch_size, seed, epoch
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        full, rest = divmod(self.rows, self.batch_size)
+        return max(1, full + (rest > 1))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Give the rows of each batch; a last batch of one clip joins the one before (BatchNorm needs two)."""
+        order = permutation(self.rows, self.seed, self.epoch)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            last = start == (len(self) - 1) * self.batch_size
+            yield order[start : None if last else start + self.batch_size]
+
+
+class SemiSupervisedBatches(Sampler[list[tuple[bool, int]]]):
+    """Add to each labelled batch some unlabelled clips; rows are marked True where they are labelled."""
+
+    def __init__(self, labelled: EpochBatches, unlabelled_rows: int, unlabelled_per_batch: int) -> None:
+        """Take the labelled batches and how many unlabelled clips each gets."""
+        self.labelled, self.rows, self.per_batch = labelled, unlabelled_rows, unlabelled_per_batch
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch: one pass over the labelled clips."""
+        return len(self.labelled)
+
+    def __iter__(self) -> Iterator[list[tuple[bool, int]]]:
+        """Draw unlabelled clips from a permutation of their own, begun anew when it is used up."""
+        endless = cycle(permutation(self.rows, self.labelled.seed + 1, self.labelled.epoch))
+        for rows in self.labelled:
+            yield [(True, row) for row in rows] + [(False, row) for row in islice(endless, self.per_batch)]
+
+
+def permutation(rows: int, seed: int, epoch: int) -> list[int]:
+    """Shuffle the rows for one epoch of one seed."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order: list[int] = torch.randperm(rows, generator=generator).tolist()
+    return order
+
+
+def training_loader(
+    train: ClipDataset, unlabelled: ClipDataset | None, *, batch_size: int, seed: int, epoch: int, workers: int = 0
+) -> DataLoader[Batch]:
+    """Give the batches of one epoch; with unlabelled clips, as many of them as labelled ones in each."""
+    labelled = EpochBatches(len(train), batch_size, seed, epoch)
+    if unlabelled is None:
+        return _loader(list(range(len(train))), labelled, train.batch, workers)
+
+    def joined(marked: list[tuple[bool, int]]) -> Batch:
+        known = train.batch([row for is_labelled, row in marked if is_labelled])
+        return join(known, without_labels(unlabelled.batch([row for is_labelled, row in marked if not is_labelled])))
+
+    both = SemiSupervisedBatches(labelled, len(unlabelled), batch_size)
+    return _loader(_Marked(), both, joined, workers)
+
+
+def validation_loader(valid: ClipDataset, batch_size: int) -> DataLoader[Batch]:
+    """Give the validation clips in order."""
+    rows = list(range(len(valid)))
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    return _loader(rows, batches, valid.batch, 0)
+
+
+class _Marked:
+    """A data set whose items are their own indices, whatever these are."""
+
+    def __getitem__(self, index: tuple[bool, int]) -> tuple[bool, int]:
+        return index
+
+
+def _loader(rows: Any, batches: Any, collate: Callable[[Any], Batch], workers: int) -> DataLoader[Batch]:
+    return DataLoader(rows, batch_sampler=batches, collate_fn=collate, num_workers=workers)
+
+
+def join(first: Batch, second: Batch) -> Batch:
+    """Put two batches below each other, padded to the longer of the two."""
+
+    def both(a: Tensor, b: Tensor, time: int | None = None) -> Tensor:
+        if time is not None:
+            longest = max(a.shape[time], b.shape[time])
+            a, b = (_pad(x, time, longest) for x in (a, b))
+        return torch.cat([a, b])
+
+    tokens = None
+    if first.tokens is not None and second.tokens is not None:
+        tokens = both(first.tokens, second.tokens, 2)
+    return Batch(
+        **{m: both(first.sequence(m), second.sequence(m), 1) for m in MODALITIES},
+        masks={m: both(first.masks[m], second.masks[m], 1) for m in MODALITIES},
+        label=both(first.label, second.label),
+        unimodal_labels={m: both(first.unimodal_labels[m], second.unimodal_labels[m]) for m in MODALITIES},
+        row=both(first.row, second.row),
+        tokens=tokens,
+    )
+
+
+def without_labels(batch: Batch) -> Batch:
+    """Blank the labels, whatever the file says, and mark the rows as outside the train split by -1."""
+    blank = torch.full_like(batch.label, torch.nan)
+    return batch._replace(
+        label=blank, unimodal_labels=dict.fromkeys(MODALITIES, blank), row=torch.full_like(batch.row, -1)
+    )
+
+
+def _pad(x: Tensor, dimension: int, size: int) -> Tensor:
+    missing = size - x.shape[dimension]
+    return F.pad(x, [0, 0] * (x.dim() - 1 - dimension) + [0, missing])

@@ -1,0 +1,147 @@
+"""The only LightningModule: it trains any model of the contract."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from imlcmm.models.base import SentimentModel
+from imlcmm.types import Batch
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How a model is trained.
+
+    Attributes:
+        lr: Learning rate at its highest.
+        weight_decay: Weight decay of AdamW.
+        batch_size: Labelled clips a step.
+        epochs: Passes over the labelled clips, at most.
+        patience: Epochs without a better validation loss before training stops; None trains all epochs and keeps the
+            last weights, for data sets whose validation split must not be selected on.
+        warmup: Share of the steps over which the learning rate rises, before it falls along a cosine.
+        gradient_clip: Largest norm of the gradient; 0 turns clipping off.
+        accumulate: Batches whose gradients are averaged into one step.
+        seed: What initialisation, order, dropout and mixup are drawn from.
+    """
+
+    lr: float = 1e-4
+    weight_decay: float = 1e-2
+    batch_size: int = 32
+    epochs: int = 100
+    patience: int | None = 8
+    warmup: float = 0.05
+    gradient_clip: float = 1.0
+    accumulate: int = 1
+    seed: int = 1111
+
+
+class TrainingModule(L.LightningModule):
+    """Train a model by its own loss, and keep the history of its losses and validation scores."""
+
+    def __init__(
+        self,
+        model: SentimentModel,
+        optimization: Optimization,
+        loader_for: Callable[[int], DataLoader[Batch]],
+    ) -> None:
+        """Take the model, how it is trained, and what makes the training batches of an epoch."""
+        super().__init__()
+        self.model, self.optimization, self.loader_for = model, optimization, loader_for
+        self.history: list[dict[str, float]] = []
+        self._sums: dict[str, float] = {}
+        self._clips = 0
+        self._predicted: list[tuple[Tensor, Tensor]] = []
+        self._found: dict[str, float] = {}
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Make the batches of the epoch that begins."""
+        return self.loader_for(self.current_epoch)
+
+    def on_train_epoch_start(self) -> None:
+        """Tell the model which epoch begins."""
+        self._sums, self._clips = {}, 0
+        self.model.on_epoch_start(self.current_epoch)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Compute the loss; each step has its own seed, so that a resumed run draws what an unbroken one would."""
+        step = self.current_epoch * 1_000_003 + index
+        torch.manual_seed(self.optimization.seed * 7_919 + step)
+        terms = self.model.loss(self.model(batch), batch)
+        loss = torch.stack(list(terms.values())).sum()
+        self._add({**terms, "loss": loss}, len(batch.row))
+        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Add the epoch to the history: training losses, and what validation found within it."""
+        row = {"epoch": float(self.current_epoch)}
+        row |= {f"train_{name}": value / max(1, self._clips) for name, value in self._sums.items()} | self._found
+        self.history.append(row)
+        self.log_dict({k: v for k, v in row.items() if k != "epoch"}, logger=True)
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin to collect predictions."""
+        self._predicted, self._found = [], {}
+        self._valid_sums: dict[str, float] = {}
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Collect the loss of each clip and the predictions."""
+        prediction = self.model(batch)
+        for name, term in self.model.loss(prediction, batch).items():
+            self._valid_sums[name] = self._valid_sums.get(name, 0.0) + term.item() * len(batch.row)
+        self._predicted.append((prediction.sentiment.detach().cpu(), batch.label.cpu()))
+        if index == 0:
+            self._found |= self.model.diagnostics(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Average over clips, not batches, and let the trainer see the loss that selects."""
+        predicted, label = (torch.cat(x).double() for x in zip(*self._predicted, strict=True))
+        losses = {f"valid_{name}": value / len(label) for name, value in self._valid_sums.items()}
+        self._found |= losses | {"valid_loss": math.fsum(losses.values())}
+        self._found |= {
+            "valid_mae": (predicted - label).abs().mean().item(),
+            "valid_corr": _correlation(predicted, label),
+        }
+        self.log("valid_loss", self._found["valid_loss"], prog_bar=True, logger=False)
+        self.log("valid_mae", self._found["valid_mae"], prog_bar=True, logger=False)
+
+    def configure_optimizers(self) -> Any:
+        """Build AdamW over the model's groups, with a linear warm-up and a cosine to zero."""
+        how = self.optimization
+        optimizer = torch.optim.AdamW(self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay)
+        total = max(1, math.ceil(len(self.loader_for(0)) / how.accumulate) * how.epochs)
+        warmup = max(1, round(how.warmup * total))
+
+        def scale(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / warmup
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the history with the weights."""
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the history back."""
+        self.history = checkpoint["history"]
+
+    def _add(self, terms: Mapping[str, Tensor], clips: int) -> None:
+        self._clips += clips
+        for name, term in terms.items():
+            self._sums[name] = self._sums.get(name, 0.0) + term.item() * clips
+
+
+def _correlation(predicted: Tensor, label: Tensor) -> float:
+    if predicted.std() == 0 or label.std() == 0:
+        return math.nan
+    return torch.corrcoef(torch.stack([predicted, label]))[0, 1].item()

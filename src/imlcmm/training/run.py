@@ -1,0 +1,113 @@
+"""The folder of a run: what it was trained on and how, and one folder a seed."""
+
+import json
+import platform
+import shutil
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imlcmm.errors import TrainingError
+from imlcmm.models import find_model
+from imlcmm.models.base import SentimentModel
+
+ENVIRONMENT = ("imlcmm", "torch", "lightning", "numpy", "safetensors")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or unfinished run.
+
+    Attributes:
+        folder: Where it is kept.
+        description: What `run.json` says: model, optimization, data, environment.
+    """
+
+    folder: Path
+    description: dict[str, Any]
+
+    @property
+    def seeds(self) -> list[Path]:
+        """Folders of the finished seeds, in order."""
+        return sorted(f.parent for f in self.folder.glob("seed-*/metrics.json"))
+
+    @property
+    def name(self) -> str:
+        """Name of the model class."""
+        return str(self.description["model"]["class"]).rpartition(".")[2]
+
+    @property
+    def best(self) -> SentimentModel:
+        """Load the model of the first seed."""
+        return self.load(self.seeds[0])
+
+    def load(self, seed_folder: Path) -> SentimentModel:
+        """Load the selected model of a seed, in evaluation mode."""
+        with redirect_stdout(None):  # the loader announces itself there
+            model = find_model(self.description["model"]["class"]).from_pretrained(str(seed_folder / "best"))
+        model.eval()
+        return model
+
+
+def load_run(folder: Path | str) -> Run:
+    """Open a run folder.
+
+    Raises:
+        TrainingError: If it is not one, or no seed has finished.
+    """
+    path = Path(folder)
+    file = path / "run.json"
+    if not file.is_file():
+        raise TrainingError(f"{path} is not a run: run.json is missing; give a folder that `imlcmm train` wrote")
+    run = Run(path, json.loads(file.read_text(encoding="utf-8")))
+    if not run.seeds:
+        raise TrainingError(f"{path}: no seed has finished training; go on with `imlcmm train … --resume`")
+    return run
+
+
+def environment() -> dict[str, str]:
+    """Describe the software and the processor."""
+    found = {name: version(name) for name in ENVIRONMENT}
+    threads = str(torch.get_num_threads())
+    return {**found, "python": platform.python_version(), "machine": platform.machine(), "threads": threads}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON in one step: a reader sees the old file or the new one."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in one step."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def recover_model(folder: Path) -> None:
+    """Put the former checkpoint back if a kill came between its removal and the new one's arrival."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def save_model(model: SentimentModel, folder: Path) -> None:
+    """Write a checkpoint folder; an old one is replaced only when the new one is complete."""
+    beside, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
+    for leftover in (beside, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        model.save_pretrained(beside)
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""What holds for every registered model."""
+
+import pytest
+import torch
+
+from imlcmm.errors import ModelError
+from imlcmm.models import find_model, list_models
+from imlcmm.types import MODALITIES, Batch, DataSpec
+
+
+@pytest.fixture(params=list_models().values(), ids=list_models())
+def model(request, spec):
+    torch.manual_seed(0)
+    return request.param(spec)
+
+
+def rows(batch: Batch, keep) -> Batch:
+    def pick(value):
+        if value is None:
+            return None
+        return {k: v[keep] for k, v in value.items()} if isinstance(value, dict) else value[keep]
+
+    return Batch(*map(pick, batch))
+
+
+def step(model, batch, optimizer):
+    optimizer.zero_grad()
+    loss = sum(model.loss(model(batch), batch).values())
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def test_predicts_one_finite_number_a_clip(model, make_batch):
+    prediction = model.eval()(make_batch())
+    for values in (prediction.sentiment, *prediction.unimodal.values()):
+        assert values.shape == (8,)
+        assert values.isfinite().all()
+
+
+def test_order_of_the_batch_does_not_matter(model, make_batch):
+    batch = make_batch()
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(1))
+    expected = model.eval()(batch).sentiment[order]
+    torch.testing.assert_close(model(rows(batch, order)).sentiment, expected)
+
+
+def test_padding_does_not_matter(model, make_batch):
+    expected = model.eval()(make_batch()).sentiment
+    torch.testing.assert_close(model(make_batch(padding=3)).sentiment, expected)
+
+
+def test_a_clip_does_not_depend_on_its_neighbours(model, make_batch):
+    batch = make_batch()
+    expected = model.eval()(batch).sentiment[2:3]
+    torch.testing.assert_close(model(rows(batch, [2])).sentiment, expected)
+
+
+@pytest.mark.parametrize("absent", MODALITIES)
+def test_works_without_a_modality(model, make_batch, absent):
+    batch = make_batch()
+    batch.masks[absent][:3] = False
+    prediction = model.train()(batch)
+    assert prediction.sentiment.isfinite().all()
+    loss = sum(model.loss(prediction, batch).values())
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    for m, values in model.eval()(batch).unimodal.items():
+        assert values.isnan().tolist() == [m == absent] * 3 + [False] * 5
+
+
+def test_features_of_an_absent_modality_are_not_read(model, make_batch):
+    batch = make_batch()
+    batch.masks["audio"][:] = False
+    expected = model.eval()(batch).sentiment
+    torch.testing.assert_close(model(batch._replace(audio=torch.full_like(batch.audio, 7.0))).sentiment, expected)
+
+
+def test_each_parameter_is_in_one_group(model):
+    grouped = [id(p) for group in model.parameter_groups() for p in group["params"]]
+    assert sorted(grouped) == sorted(map(id, model.parameters()))
+    assert all(group["name"] for group in model.parameter_groups())
+
+
+def test_trains_each_parameter(model, make_batch):
+    before = {n: p.clone() for n, p in model.named_parameters()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for seed in range(4):
+        step(model.train(), make_batch(seed), optimizer)
+    assert not [n for n, p in model.named_parameters() if torch.equal(before[n], p)]
+
+
+def test_overfits_eight_clips(model, make_batch):
+    batch = make_batch()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(200):
+        step(model.train(), batch, optimizer)
+    error = (model.eval()(batch).sentiment - batch.label).abs().mean()
+    assert error < 0.15 * (batch.label - batch.label.median()).abs().mean() + 0.02
+
+
+def test_unlabelled_clips_alone_give_a_finite_loss(model, make_batch):
+    batch = make_batch()
+    blank = torch.full_like(batch.label, torch.nan)
+    batch = batch._replace(label=blank, unimodal_labels=dict.fromkeys(MODALITIES, blank))
+    loss = sum(model.loss(model.train()(batch), batch).values())
+    assert loss.isfinite()
+    loss.backward()
+
+
+def test_saved_model_predicts_the_same(model, make_batch, tmp_path):
+    model.eval().save_pretrained(tmp_path)
+    loaded = type(model).from_pretrained(tmp_path).eval()
+    assert loaded.spec == model.spec
+    torch.testing.assert_close(loaded(make_batch()).sentiment, model(make_batch()).sentiment, rtol=0, atol=0)
+
+
+def test_refuses_other_features(model, spec):
+    model.check_fits(spec)
+    other = DataSpec({**spec.widths, "audio": 9}, spec.steps)
+    with pytest.raises(ModelError, match=r"audio features .* width 5.* width 9"):
+        model.check_fits(other)
+
+
+def test_unknown_model_is_named():
+    with pytest.raises(ModelError, match="there is no model 'TNF'; choose one of IMLCMM"):
+        find_model("TNF")
+    assert find_model("imlcmm.models.iml_cmm.IMLCMM") is list_models()["IMLCMM"]

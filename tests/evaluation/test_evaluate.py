@@ -1,0 +1,80 @@
+"""Evaluation of models on simulated clips."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from imlcmm.errors import ModelError
+from imlcmm.evaluation.evaluate import Report, evaluate, predict_split, source_disjoint
+from imlcmm.evaluation.oracle import oracle_scores
+from imlcmm.evaluation.rules import score
+from imlcmm.models import IMLCMM, LF_DNN
+from imlcmm.types import DataSpec
+
+SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
+
+
+@pytest.fixture(scope="module")
+def evaluation(simulated):
+    torch.manual_seed(0)
+    return evaluate([IMLCMM(simulated.spec, **SMALL), IMLCMM(simulated.spec, **SMALL)], simulated, name="two")
+
+
+def test_every_head_is_scored_against_its_label_and_m(evaluation, simulated):
+    heads = {"text", "audio", "vision"}
+    assert heads | {f"{m} for M" for m in heads} | {"multimodal"} <= set(evaluation.scores)
+    labels = simulated.test.labels.numpy()
+    expected = score("simsv2", evaluation.predictions["audio"][1], labels[:, 2])
+    assert evaluation.scores["audio"][1] == expected
+    assert evaluation.scores["audio for M"][1]["MAE"] != expected["MAE"]
+
+
+def test_mean_deviation_and_interval_agree(evaluation):
+    frame = evaluation.to_frame().set_index(["head", "metric"])
+    row = frame.loc[("multimodal", "MAE")]
+    values = [s["MAE"] for s in evaluation.scores["multimodal"]]
+    assert row["mean"] == pytest.approx(np.mean(values))
+    assert row["std"] == pytest.approx(np.std(values))
+    assert row["low"] < row["mean"] < row["high"]
+
+
+def test_predictions_are_in_order_and_independent_of_batching(simulated):
+    torch.manual_seed(0)
+    model = LF_DNN(simulated.spec)
+    a, b = (predict_split(model, simulated.test, size)["multimodal"] for size in (7, 40))
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_source_disjoint_clips_share_no_video(simulated):
+    keep = source_disjoint(simulated, "test")
+    others = set(simulated.train.videos) | set(simulated.valid.videos)
+    assert [v not in others for v in simulated.test.videos] == keep.tolist()
+
+
+def test_the_oracle_beats_its_parts_and_the_constant(evaluation):
+    mae = {name: scores["MAE"] for name, scores in evaluation.reference.items()}
+    assert mae["oracle TAV"] < min(mae["oracle T"], mae["oracle A"], mae["oracle V"]) < mae["constant"]
+
+
+def test_the_gap_is_measured_from_constant_to_oracle(simulated, evaluation):
+    label = simulated.test.labels[:, 0].numpy()
+    constant = np.abs(label - np.median(simulated.train.labels[:, 0])).mean()
+    best = oracle_scores(simulated.test)["MAE"]
+    mine = np.mean([s["MAE"] for s in evaluation.scores["multimodal"]])
+    assert evaluation.gap_closed == pytest.approx((constant - mine) / (constant - best), abs=1e-6)
+
+
+def test_a_report_is_written_and_says_that_it_is_simulated(evaluation, tmp_path):
+    Report([evaluation], {}).write(tmp_path)
+    assert "Simulated data" in (tmp_path / "evaluation.md").read_text()
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    assert content["simulated"] is True
+    assert len((tmp_path / "predictions-two.csv").read_text().splitlines()) == 41
+
+
+def test_other_data_is_refused(simulated):
+    spec = DataSpec({**simulated.spec.widths, "text": 5}, simulated.spec.steps)
+    with pytest.raises(ModelError, match="text features"):
+        evaluate([LF_DNN(spec)], simulated)

@@ -1,0 +1,67 @@
+"""Intervals and paired tests."""
+
+import numpy as np
+import pytest
+
+from imlcmm.evaluation.statistics import bootstrap_intervals, paired_test, video_resamples
+
+
+def mae(p, y):
+    return {"MAE": float(np.abs(p - y).mean())}
+
+
+def clips(seed, videos=60, size=5, effect=0.0):
+    generator = np.random.default_rng(seed)
+    names = np.repeat([f"v{i}" for i in range(videos)], size).tolist()
+    y = generator.normal(size=videos * size)
+    shared = np.repeat(generator.normal(size=videos), size)
+    return y, y + shared + effect * generator.normal(size=len(y)), names
+
+
+def test_videos_are_resampled_whole():
+    names = ["a", "b", "a", "c"]
+    for rows in video_resamples(names, 20, seed=0):
+        counts = np.bincount(rows, minlength=4)
+        assert counts[0] == counts[2]
+        assert counts[0] + counts[1] + counts[3] == 3
+
+
+def test_intervals_cover_the_truth():
+    """The error is |shared| of a standard normal video effect, whose mean is sqrt(2/pi)."""
+    inside = 0
+    for seed in range(60):
+        y, p, names = clips(seed)
+        low, high = bootstrap_intervals(mae, [p], y, names, resamples=200)["MAE"]
+        inside += low < np.sqrt(2 / np.pi) < high
+    assert 50 <= inside <= 60
+
+
+def test_clustering_widens_the_interval():
+    y, p, names = clips(0)
+    clustered = bootstrap_intervals(mae, [p], y, names, resamples=300)["MAE"]
+    single = bootstrap_intervals(mae, [p], y, [str(i) for i in range(len(y))], resamples=300)["MAE"]
+    assert np.ptp(clustered) > 1.5 * np.ptp(single)
+
+
+def test_a_paired_test_finds_a_difference_and_only_that():
+    y, p, names = clips(1)
+    better = paired_test(mae, [0.8 * p + 0.2 * y], [p], y, names, resamples=300)["MAE"]
+    assert better.difference < 0
+    assert better.high < 0
+    assert better.p_value < 0.02
+    generator = np.random.default_rng(5)
+    alike = paired_test(mae, [p + 0.05 * generator.normal(size=len(p))], [p + 0.05 * generator.normal(size=len(p))],
+                        y, names, resamples=300)["MAE"]  # fmt: skip
+    assert alike.p_value > 0.05
+
+
+def test_the_same_seed_draws_the_same_interval():
+    y, p, names = clips(2)
+    assert bootstrap_intervals(mae, [p], y, names) == bootstrap_intervals(mae, [p], y, names)
+
+
+def test_intervals_average_over_seeds():
+    y, p, names = clips(3)
+    low, high = bootstrap_intervals(mae, [p, y], y, names, resamples=200)["MAE"]
+    assert low < mae(p, y)["MAE"] / 2 < high
+    assert paired_test(mae, [p, y], [p, y], y, names, resamples=50)["MAE"].difference == pytest.approx(0)

@@ -1,0 +1,65 @@
+"""The command line, from simulated data to a table, and what bad input gets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from imlcmm.cli import main
+
+
+def run(*words) -> int:
+    return main([str(w) for w in words])
+
+
+def test_from_simulation_to_a_table(tmp_path, capsys):
+    assert run("simulate", tmp_path / "data", "--seed", 1) == 0
+    assert "imulated" in capsys.readouterr().out
+    options = ["--model", "LF_DNN", "--model.text_hidden", 8, "--optimization.epochs", 1, "--trainer.progress", "false"]
+    assert run("train", "--data", tmp_path / "data", "--folder", tmp_path / "run", "--label_share", 0.1, *options) == 0
+    assert run("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--out", tmp_path / "scores") == 0
+    out = capsys.readouterr().out
+    assert "oracle TAV" in out
+    assert "Simulated data" in out
+    for name in ("evaluation.json", "evaluation.csv", "evaluation.md", "predicted-against-true.png"):
+        assert (tmp_path / "scores" / name).stat().st_size > 0
+
+
+def test_there_and_back_through_the_pickle(simulated_folder, tmp_path, capsys):
+    assert run("convert", simulated_folder, tmp_path / "x.pkl") == 0
+    assert run("convert", tmp_path / "x.pkl", tmp_path / "again") == 0
+    assert "65" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--data", "nowhere", "--model", "LF_DNN"], "nowhere"),
+        (["evaluate", "nowhere", "--data", "DATA"], "is not a run"),
+        (["convert", "nowhere.pkl", "out"], "nowhere.pkl"),
+    ],
+)
+def test_mistakes_get_one_line(simulated_folder, capsys, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        run(*[str(simulated_folder) if w == "DATA" else w for w in words])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(tmp_path, monkeypatch):
+    from imlcmm.errors import ImlcmmError
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImlcmmError):
+        run("train", "--data", "nowhere", "--model", "LF_DNN", "--debug")
+
+
+def test_help_does_not_load_the_training_framework():
+    code = "import sys; from imlcmm.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print('lightning' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].startswith("False")

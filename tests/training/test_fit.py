@@ -1,0 +1,164 @@
+"""Training: reproducible, resumable, honest about what it selects."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from imlcmm.errors import TrainingError
+from imlcmm.models import IMLCMM, LF_DNN
+from imlcmm.training import fit as fit_module
+from imlcmm.training.fit import TrainerOptions, best_epoch, is_over, train, train_seeds
+from imlcmm.training.module import Optimization
+from imlcmm.training.run import load_run
+
+QUIET = TrainerOptions(accelerator="cpu", progress=False)
+SHORT = Optimization(lr=1e-3, epochs=4, seed=7)
+SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
+
+
+def small(data, **options):
+    torch.manual_seed(7)
+    return IMLCMM(data.spec, **SMALL, **options)
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    names = ("metrics.json", "history.csv", "best/model.safetensors")
+    return {name: (folder / "seed-7" / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def finished(simulated, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train(small(simulated), simulated, SHORT, folder=folder, trainer=QUIET)
+    return folder
+
+
+def test_a_run_folder_holds_what_a_reader_needs(finished):
+    run = load_run(finished)
+    assert run.name == "IMLCMM"
+    assert run.description["data"]["simulated"] is True
+    assert run.description["model"]["options"]["width"] == 16
+    metrics = json.loads((finished / "seed-7" / "metrics.json").read_text())
+    assert metrics["epochs"] == 4
+    assert 0 < metrics["valid_mae"] < 2
+    assert (finished / "seed-7" / "learning-curve.png").stat().st_size > 10_000
+    assert list((finished / "seed-7" / "tensorboard").glob("events*"))
+    assert not list(finished.rglob(".*"))
+
+
+def test_the_same_seed_gives_the_same_bytes(simulated, finished, tmp_path):
+    train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET)
+    assert written(tmp_path) == written(finished)
+
+
+def test_another_seed_gives_another_run(simulated, finished, tmp_path):
+    train(small(simulated), simulated, replace(SHORT, seed=8), folder=tmp_path, trainer=QUIET)
+    other = (tmp_path / "seed-8" / "history.csv").read_bytes()
+    assert other != written(finished)["history.csv"]
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_an_interrupted_run_resumes_to_the_same_bytes(simulated, finished, tmp_path, monkeypatch, stop):
+    steps = iter(range(100))
+    step = fit_module.TrainingModule.training_step
+
+    def interrupted(self, batch, index):
+        if next(steps) == stop:
+            raise RuntimeError("power cut")
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module.TrainingModule, "training_step", interrupted)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET)
+    torch.manual_seed(123)
+    train(IMLCMM(simulated.spec, **SMALL) if stop > 2 else small(simulated), simulated, SHORT,
+          folder=tmp_path, trainer=QUIET, resume=True)  # fmt: skip
+    assert written(tmp_path) == written(finished)
+
+
+def test_a_killed_process_resumes_to_the_same_bytes(simulated_folder, tmp_path):
+    def command(folder, *more):
+        options = ["--model", "LF_DNN", "--optimization.epochs", "6", "--trainer.progress", "false"]
+        arguments = ["train", "--data", str(simulated_folder), "--folder", str(folder), *options, *more]
+        return [sys.executable, "-m", "imlcmm.cli", *arguments]
+
+    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    with subprocess.Popen(command(tmp_path / "cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not (tmp_path / "cut" / "seed-1111" / "last.ckpt").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    subprocess.run(command(tmp_path / "cut", "--resume"), check=True, capture_output=True)
+    for name in ("metrics.json", "history.csv", "best/model.safetensors"):
+        whole, cut = (tmp_path / run / "seed-1111" / name for run in ("whole", "cut"))
+        assert whole.read_bytes() == cut.read_bytes(), name
+
+
+def test_resuming_with_other_settings_is_refused(simulated, finished):
+    with pytest.raises(TrainingError, match=r"another optimization.lr: 0.001, now 0.1"):
+        train(small(simulated), simulated, replace(SHORT, lr=0.1), folder=finished, trainer=QUIET, resume=True)
+    with pytest.raises(TrainingError, match="resume it with --resume"):
+        train(small(simulated), simulated, SHORT, folder=finished, trainer=QUIET)
+
+
+def test_the_best_checkpoint_is_the_selected_epoch(simulated, tmp_path):
+    run = train(LF_DNN(simulated.spec), simulated, replace(SHORT, lr=0.02, epochs=30, patience=2), folder=tmp_path,
+                trainer=QUIET)  # fmt: skip
+    metrics = json.loads((tmp_path / "seed-7" / "metrics.json").read_text())
+    assert metrics["epochs"] == min(30, metrics["best_epoch"] + 3)
+    batch = simulated.valid.batch(range(len(simulated.valid)))
+    error = (run.best(batch).sentiment - batch.label).abs().mean()
+    assert error.item() == pytest.approx(metrics["valid_mae"], abs=1e-5)
+
+
+def test_without_patience_the_last_epoch_is_kept(simulated, tmp_path):
+    train(LF_DNN(simulated.spec), simulated, replace(SHORT, patience=None), folder=tmp_path, trainer=QUIET)
+    assert json.loads((tmp_path / "seed-7" / "metrics.json").read_text())["best_epoch"] == 3
+
+
+def test_selection_rules():
+    rows = [{"valid_loss": v} for v in (0.5, 0.3, 0.4, 0.45)]
+    assert best_epoch(rows, 2) == 1
+    assert best_epoch(rows, None) == 3
+    assert is_over(rows, Optimization(patience=2))
+    assert not is_over(rows, Optimization(patience=3))
+    assert is_over(rows, Optimization(patience=None, epochs=4))
+
+
+def test_seeds_are_summarised(simulated, tmp_path):
+    how = replace(SHORT, epochs=1)
+    train_seeds(lambda: LF_DNN(simulated.spec), simulated, how, seeds=[1, 2], folder=tmp_path, trainer=QUIET)
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    values = [summary["seeds"][f"seed-{s}"]["valid_mae"] for s in (1, 2)]
+    assert summary["mean"]["valid_mae"] == pytest.approx(sum(values) / 2)
+    assert summary["std"]["valid_mae"] == pytest.approx(abs(values[0] - values[1]) / 2)
+
+
+def test_unlabelled_clips_change_the_training(simulated, finished, tmp_path):
+    train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET, unlabelled=simulated.unlabelled)
+    assert written(tmp_path)["best/model.safetensors"] != written(finished)["best/model.safetensors"]
+
+
+def test_a_diverged_run_says_so(simulated, tmp_path):
+    how = replace(SHORT, lr=1e30, gradient_clip=0.0)
+    with pytest.raises(TrainingError, match=r"lower optimization\.lr"):
+        train(LF_DNN(simulated.spec), simulated, how, folder=tmp_path, trainer=QUIET)
+
+
+def test_groups_keep_their_own_learning_rate(simulated):
+    class TwoGroups(LF_DNN):
+        def parameter_groups(self):
+            head = list(self.head.parameters())
+            inside = {id(p) for p in head}
+            rest = [p for p in self.parameters() if id(p) not in inside]
+            return [{"name": "head", "params": head, "lr": 0.5}, {"name": "rest", "params": rest}]
+
+    module = fit_module.TrainingModule(TwoGroups(simulated.spec), SHORT, lambda epoch: [0] * 10)
+    optimizer = module.configure_optimizers()["optimizer"]
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [0.5, 1e-3]

@@ -1,0 +1,48 @@
+"""Batches of an epoch."""
+
+import pytest
+import torch
+
+from imlcmm.training.loaders import EpochBatches, SemiSupervisedBatches, join, training_loader, without_labels
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (5, [5]), (1, [1])])
+def test_every_row_comes_once_and_no_batch_has_one_clip(rows, sizes):
+    batches = list(EpochBatches(rows, 32, seed=1, epoch=0))
+    assert [len(b) for b in batches] == sizes
+    assert len(EpochBatches(rows, 32, 1, 0)) == len(sizes)
+    assert sorted(row for batch in batches for row in batch) == list(range(rows))
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    order = list(EpochBatches(50, 8, seed=1, epoch=4))
+    assert order == list(EpochBatches(50, 8, seed=1, epoch=4))
+    assert order != list(EpochBatches(50, 8, seed=1, epoch=5))
+    assert order != list(EpochBatches(50, 8, seed=2, epoch=4))
+
+
+def test_unlabelled_clips_come_round_again():
+    batches = list(SemiSupervisedBatches(EpochBatches(12, 4, 1, 0), unlabelled_rows=5, unlabelled_per_batch=4))
+    drawn = [row for batch in batches for labelled, row in batch if not labelled]
+    assert len(batches) == 3
+    assert len(drawn) == 12
+    assert set(drawn) == set(range(5))
+
+
+def test_joined_batches_keep_their_clips(simulated):
+    first = simulated.train.batch([0, 1])
+    second = without_labels(simulated.unlabelled.batch([2, 3, 4]))
+    joined = join(first, second)
+    for m in ("text", "audio", "vision"):
+        steps = first.sequence(m).shape[1]
+        assert torch.equal(joined.sequence(m)[:2, :steps], first.sequence(m))
+        assert not joined.sequence(m)[:2, steps:].any()
+        assert not joined.masks[m][:2, steps:].any()
+    assert joined.label.isnan().tolist() == [False] * 2 + [True] * 3
+    assert joined.row.tolist() == [0, 1, -1, -1, -1]
+
+
+def test_the_semi_supervised_loader_mixes_both(simulated):
+    batch = next(iter(training_loader(simulated.train, simulated.unlabelled, batch_size=8, seed=1, epoch=0)))
+    assert batch.label.isnan().sum() == 8
+    assert len(batch.label) == 16
