@@ -96,11 +96,15 @@ def test_overfits_eight_clips(model, make_batch):
     for layer in model.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(200):
+    steps, warmup = 200, 10
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    # Rise and fall as in training: at a constant rate the error after the last step is a matter of luck.
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min(1, (i + 1) / warmup) * (1 - i / steps))
+    for _ in range(steps):
         step(model.train(), batch, optimizer)
+        schedule.step()
     error = (model.eval()(batch).sentiment - batch.label).abs().mean()
-    assert error < 0.15 * (batch.label - batch.label.median()).abs().mean() + 0.02
+    assert error < 0.05 * (batch.label - batch.label.median()).abs().mean()
 
 
 def test_unlabelled_clips_alone_give_a_finite_loss(model, make_batch):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -62,13 +63,23 @@ class UniformGrid(NamedTuple):
         rank = torch.arange(-self.order, self.size + self.order + 1, dtype=torch.float64, device=like.device)
         return (self.low + rank * self.step).to(like.dtype)
 
-    def centres(self, like: Tensor, scale: float = 1.0) -> Float[Tensor, " slots"]:
-        """List the centres of the supports, in intervals from the middle of the range, times a scale."""
-        return like.new_tensor([scale * (slot - (self.slots - 1) / 2) for slot in range(self.slots)])
+    def centres(self, like: Tensor) -> Float[Tensor, " slots"]:
+        """List the centres of the supports, in intervals from the middle of the range."""
+        return _bump(self, 1.0, like.dtype, like.device)[0]
 
     def lower(self) -> "UniformGrid":
         """Describe the bases of one order less on the same knots: the derivative lives on them."""
         return UniformGrid(self.size + 2, self.order - 1, self.low - self.step, self.high + self.step)
+
+
+@cache
+def _bump(grid: UniformGrid, scale: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Give the centres (slots,) and the reach of the bumps, times a scale.
+
+    They are made once: small layers would spend a tenth of their time on it.
+    """
+    centres = [scale * (slot - (grid.slots - 1) / 2) for slot in range(grid.slots)]
+    return tuple(torch.tensor(v, dtype=dtype, device=device) for v in (centres, scale * grid.reach))  # type: ignore[return-value]
 
 
 def _indicators(x: Tensor, knots: Tensor) -> Tensor:
@@ -108,8 +119,9 @@ def fill_bases(
     first, *rest = grid.terms
     scale = first ** (1 / k)
     position = (x - grid.middle).mul_(scale / grid.step) if grid.middle else x * (scale / grid.step)
-    torch.sub(position, grid.centres(x, scale)[:, None, None], out=out)
-    torch.sub(x.new_tensor(grid.reach * scale), out.abs_(), out=out).relu_()
+    centres, reach = _bump(grid, scale, x.dtype, x.device)
+    torch.sub(position, centres[:, None, None], out=out)
+    torch.sub(reach, out.abs_(), out=out).relu_()
     narrower: list[Tensor] = []
     for _ in rest:
         source = narrower[-1] if narrower else out

@@ -115,7 +115,11 @@ class TrainingModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Build AdamW over the model's groups, with a linear warm-up and a cosine to zero."""
         how = self.optimization
-        optimizer = torch.optim.AdamW(self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay)
+        # On a CPU the fused step is several times as fast; on a GPU it would not go with clipping in 16-mixed.
+        on_cpu = all(p.device.type == "cpu" for p in self.model.parameters())
+        optimizer = torch.optim.AdamW(
+            self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay, fused=on_cpu
+        )
         total = max(1, math.ceil(len(self.loader_for(0)) / how.accumulate) * how.epochs)
         warmup = max(1, round(how.warmup * total))
 
