@@ -7,6 +7,8 @@ import pytest
 
 from imlcmm.cli import main
 
+TRAIN = ["train", "--data", "DATA", "--model", "LF_DNN"]
+
 
 def run(*words) -> int:
     return main([str(w) for w in words])
@@ -37,6 +39,16 @@ def test_there_and_back_through_the_pickle(simulated_folder, tmp_path, capsys):
         (["train", "--data", "nowhere", "--model", "LF_DNN"], "nowhere"),
         (["evaluate", "nowhere", "--data", "DATA"], "is not a run"),
         (["convert", "nowhere.pkl", "out"], "nowhere.pkl"),
+        (["convert", "nowhere.pkl"], "required: convert.out; see imlcmm"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["train", "--data", "DATA", "--model", "TNF"], "no model 'TNF'; choose one of IMLCMM, LF_DNN"),
+        ([*TRAIN, "--model.nope", "3"], "Option 'nope' is not accepted"),
+        ([*TRAIN, "--model.audio_dropout", "2"], "LF_DNN cannot be built: dropout probability"),
+        ([*TRAIN, "--optimization.epochs", "many"], "\"optimization.epochs\": Expected a <class 'int'>"),
+        ([*TRAIN, "--optimization.epochs", "0"], "optimization.epochs is 0; it must be 1 or more"),
+        ([*TRAIN, "--label_share", "2"], "a share of 2 of the clips"),
+        ([*TRAIN, "--trainer.accelerator", "abacus"], "the trainer cannot be set up"),
+        (["train", "--data", "DATA", "--model", "IMLCMM", "--model.width", "10"], "no multiple of 8 attention heads"),
     ],
 )
 def test_mistakes_get_one_line(simulated_folder, capsys, tmp_path, monkeypatch, words, message):

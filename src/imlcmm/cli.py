@@ -5,10 +5,15 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from imlcmm.errors import ImlcmmError
+from imlcmm.errors import ImlcmmError, ModelError
+
+if TYPE_CHECKING:
+    from imlcmm.models.base import SentimentModel
+    from imlcmm.types import DataSpec
 
 FIRST_SEED = 1111
 
@@ -67,27 +72,22 @@ def simulate(
 
 def train(arguments: Any) -> None:
     """Train a model for some seeds; see `imlcmm train --help`."""
-    import torch
-
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
     from imlcmm.training.fit import train_seeds
 
     data = load_dataset(arguments.data, arguments.kind)
-    model = _model_class(arguments.model.class_path)
+    model = find_model(arguments.model.class_path)
     options = dict(arguments.model.get("init_args") or {})
-    clips = None
-    if arguments.label_share < 1:
-        order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))
-        clips = data.train.subset(order[: max(1, round(arguments.label_share * len(order)))].sort().values.tolist())
     unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
     run = train_seeds(
-        lambda: model(data.spec, **options),
+        lambda: _build(model, data.spec, options),
         data,
         arguments.optimization,
         seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
         folder=arguments.folder or Path("runs") / model.__name__,
         unlabelled=unlabelled,
-        train_clips=clips,
+        train_clips=data.train.sample(arguments.label_share),
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
@@ -139,17 +139,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> None:
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(prog="imlcmm", description="Multimodal sentiment analysis. --debug shows tracebacks.")
+    parser = _parser("Multimodal sentiment analysis. --debug shows tracebacks.", prog="imlcmm")
     commands = parser.add_subcommands()
     for name, command in COMMANDS.items():
-        sub = ArgumentParser(description=(command.__doc__ or "").splitlines()[0])
+        sub = _parser((command.__doc__ or "").splitlines()[0])
         if name == "evaluate":
             sub.add_argument("runs", nargs="+", type=Path, help="run folders")
         sub.add_function_arguments(command, as_positional=True, skip={"runs"})
         commands.add_subcommand(name, sub)
-    commands.add_subcommand("train", _train_parser(with_options=words[:1] == ["train"]))
+    training = words[:1] == ["train"]
+    if training:
+        _check_model_name(words)
+    commands.add_subcommand("train", _train_parser(with_options=training))
     given = parser.parse_args(words)
     chosen = given[given.subcommand]
     if given.subcommand == "train":
@@ -160,9 +161,7 @@ def _run(words: list[str]) -> None:
 
 def _train_parser(*, with_options: bool) -> Any:
     """Declare `train`; its options come from the models and the trainer, which are slow to import."""
-    from jsonargparse import ArgumentParser
-
-    parser = ArgumentParser(description="Train a model for some seeds, with selection on the validation split.")
+    parser = _parser("Train a model for some seeds, with selection on the validation split.")
     if not with_options:
         return parser
     from imlcmm.models.base import SentimentModel
@@ -187,10 +186,42 @@ def _train_parser(*, with_options: bool) -> Any:
     return parser
 
 
-def _model_class(path: str) -> Any:
+def _check_model_name(words: list[str]) -> None:
+    """Look the model up before the parser does, whose complaint does not list the models there are."""
     from imlcmm.models import find_model
 
-    return find_model(path)
+    for flag, value in pairwise([part for word in words for part in word.split("=", 1)]):
+        if flag == "--model" and not value.endswith((".yaml", ".yml", ".json")):
+            find_model(value)
+
+
+def _parser(description: str, **options: Any) -> Any:
+    """Make a parser whose complaints are one line, like those of everything else."""
+    from jsonargparse import ArgumentParser
+
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            if ex is not None and isinstance(ex.__cause__ or ex.__context__, ImlcmmError):
+                message = str(ex.__cause__ or ex.__context__)
+            hint = "" if "--help" in message else f"; see {self.prog.replace(' [options]', '')} --help"
+            raise ImlcmmError(_essence(message) + hint)
+
+    return Parser(description=description, **options)
+
+
+def _essence(message: str) -> str:
+    """Join the lines of a parser's complaint, without those that speak of types or repeat what was given."""
+    noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(noise))
+
+
+def _build(model: type["SentimentModel"], spec: "DataSpec", options: dict[str, Any]) -> "SentimentModel":
+    """Build a model; what its layers say of an impossible option becomes one line."""
+    try:
+        return model(spec, **options)
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{model.__name__} cannot be built: {str(error).splitlines()[0]}; check --model.*") from error
 
 
 @contextmanager

@@ -114,12 +114,12 @@ def test_statistics_agree_with_numpy(folder):
     for m, (mean, deviation) in train.statistics().items():
         frames = np.concatenate([train.frames(m, r)[train.valid_frames(m, r)] for r in range(10)]).astype("float64")
         expected = frames.std(0)
-        expected[expected == 0] = 1
+        expected[expected == 0] = np.inf
         np.testing.assert_allclose(mean, frames.mean(0), rtol=1e-6)
         np.testing.assert_allclose(deviation, expected, rtol=1e-6)
-    assert train.statistics()["vision"][1][1] == 1
+    assert train.statistics()["vision"][1][1].isinf()
     nothing = load_dataset(folder).unlabelled.statistics()["audio"]
-    assert (nothing[0].tolist(), nothing[1].tolist()) == ([0, 0, 0], [1, 1, 1])
+    assert (nothing[0].tolist(), nothing[1].tolist()) == ([0, 0, 0], [np.inf] * 3)
 
 
 def test_statistics_survive_a_large_offset(tmp_path):
@@ -194,3 +194,14 @@ def test_card_tells_what_matters(tmp_path):
     assert "## Correlation of the labels" in card
     frames = sum(content["train"]["audio_lengths"])
     assert f"{1 / frames:.2%}" in card
+
+
+def test_a_sample_is_a_fixed_part_of_the_clips(simulated):
+    part = simulated.train.sample(0.1)
+    assert len(part) == round(0.1 * len(simulated.train))
+    assert part.ids == simulated.train.sample(0.1).ids
+    assert [i for i in simulated.train.ids if i in part.ids] == part.ids
+    assert simulated.train.sample(1.0).ids == simulated.train.ids
+    for share in (0.0, 1.5):
+        with pytest.raises(DataError, match="more than 0 and at most 1"):
+            simulated.train.sample(share)

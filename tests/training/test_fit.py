@@ -13,9 +13,10 @@ import torch
 from imlcmm.errors import TrainingError
 from imlcmm.models import IMLCMM, LF_DNN
 from imlcmm.training import fit as fit_module
-from imlcmm.training.fit import TrainerOptions, best_epoch, is_over, train, train_seeds
+from imlcmm.training.fit import TrainerOptions, train, train_seeds
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import load_run
+from imlcmm.training.selection import best_epoch, is_over
 
 QUIET = TrainerOptions(accelerator="cpu", progress=False)
 SHORT = Optimization(lr=1e-3, epochs=4, seed=7)

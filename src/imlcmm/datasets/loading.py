@@ -106,6 +106,17 @@ class ClipDataset(Dataset[int]):
         """View some of the clips, in the given order, as a data set of their own (rows count from 0 again)."""
         return ClipDataset(self._files, self.spec, self._positions[_row_numbers(rows, len(self))])
 
+    def sample(self, share: float) -> "ClipDataset":
+        """Draw a share of the clips, at least one and always the same ones, kept in order.
+
+        Raises:
+            DataError: If the share is not above 0 and at most 1.
+        """
+        if not 0 < share <= 1:
+            raise DataError(f"a share of {share:g} of the clips was asked for; give more than 0 and at most 1")
+        order = np.random.default_rng(0).permutation(len(self))
+        return self.subset(np.sort(order[: max(1, round(share * len(self)))]))
+
     def batch(self, rows: Rows) -> Batch:
         """Read some clips, padded with zeros at the end to the longest of them (at least one step).
 
@@ -137,7 +148,8 @@ class ClipDataset(Dataset[int]):
     def statistics(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Measure mean and deviation of each feature of each modality over valid frames, float32 (width,) each.
 
-        The deviation is 1 where a feature is constant or no frame is valid, so that dividing by it is safe.
+        The deviation is infinite where a feature is constant or no frame is valid, so that dividing by it gives zero:
+        what never varied has taught nothing, and another value of it elsewhere would be read by untrained weights.
         """
         return {m: _moments(self._valid_frames(m), self.spec.widths[m]) for m in MODALITIES}
 
@@ -345,5 +357,5 @@ def _moments(chunks: Iterator[np.ndarray], width: int) -> tuple[Tensor, Tensor]:
         count = total
         low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
     deviation = np.sqrt(square / max(count, 1)).astype(np.float32)
-    deviation[(low >= high) | (deviation == 0)] = 1
+    deviation[(low >= high) | (deviation == 0)] = np.inf
     return torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(deviation)

@@ -16,6 +16,7 @@ from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap_intervals, paired_test
 from imlcmm.evaluation.tables import comparison_table, markdown, score_table
+from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.training.run import Run, load_run
 from imlcmm.types import TARGETS
@@ -123,11 +124,13 @@ class Report:
                 pair: {m: _finite(c._asdict()) for m, c in tests.items()} for pair, tests in self.comparisons.items()
             },
         }
-        _write(folder / "evaluation.json", json.dumps(content, indent=2, sort_keys=True) + "\n")
-        _write(folder / "evaluation.csv", frame.to_csv(index=False))
-        _write(folder / "evaluation.md", self.markdown)
+        write_json(folder / "evaluation.json", content)
+        write_text(folder / "evaluation.csv", frame.to_csv(index=False))
+        write_text(folder / "evaluation.md", self.markdown)
         for evaluation in self.evaluations:
-            _write(folder / f"predictions-{evaluation.name}.csv", evaluation.predictions_frame().to_csv(index=False))
+            write_text(
+                folder / f"predictions-{evaluation.name}.csv", evaluation.predictions_frame().to_csv(index=False)
+            )
 
 
 @torch.no_grad()
@@ -227,9 +230,3 @@ def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {k: float(v) if np.isfinite(v) else None for k, v in values.items()}
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)

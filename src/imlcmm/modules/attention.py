@@ -6,6 +6,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imlcmm.errors import ModelError
+
 Activation = Literal["relu", "gelu"]
 
 
@@ -29,8 +31,13 @@ class Attention(nn.Module):
             width: Features of both sequences and of the result.
             heads: Heads, each of width / heads features.
             dropout: Dropout on the attention weights while training.
+
+        Raises:
+            ModelError: If the width is no multiple of the heads.
         """
         super().__init__()
+        if heads < 1 or width % heads:
+            raise ModelError(f"a width of {width} is no multiple of {heads} attention heads; change one of them")
         self.heads, self.dropout = heads, dropout
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from imlcmm.evaluation.evaluate import Evaluation
+from imlcmm.files import write_figure
 
 
 def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> None:
@@ -27,6 +28,4 @@ def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> Non
         axes.set_xlabel("true sentiment")
         axes.set_ylabel("predicted sentiment")
         axes.legend(frameon=False, fontsize=8)
-    beside = path.with_name(f".{path.name}.part")
-    figure.savefig(beside, dpi=120, format="png")
-    beside.replace(path)
+    write_figure(path, figure)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from imlcmm.files import write_figure
+
 
 def draw_learning_curve(history: Sequence[dict[str, float]], best_epoch: int, path: Path, title: str) -> None:
     """Draw training and validation loss, and the validation error of the sentiment, over the epochs."""
@@ -23,6 +25,4 @@ def draw_learning_curve(history: Sequence[dict[str, float]], best_epoch: int, pa
         axes.grid(alpha=0.2)
         axes.legend(frameon=False)
     figure.suptitle(title)
-    beside = path.with_name(f".{path.name}.part")
-    figure.savefig(beside, dpi=120, format="png")
-    beside.replace(path)
+    write_figure(path, figure)

@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.errors import TrainingError
+from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
-from imlcmm.training.run import Run, environment, recover_model, save_model, write_json, write_text
+from imlcmm.training.run import Run, environment, recover_model
+from imlcmm.training.selection import BestAndLast, best_epoch, is_over
+from imlcmm.types import Batch
 
 _logger = logging.getLogger(__name__)
 
@@ -80,12 +84,17 @@ def train(
     how, options, folder = optimization or Optimization(), trainer or TrainerOptions(), Path(folder)
     model.check_fits(data.spec)
     clips = train_clips or data.train
+    valid = None if how.patience is None and "valid" not in data.splits else data.valid
     description = describe(model, data, how, clips, unlabelled)
-    seed_folder = open_folder(folder, description, how.seed, resume)
+    seed_folder = folder / f"seed-{how.seed}"
+    loop = build_trainer(how, options, seed_folder)
+    open_folder(folder, seed_folder, description, resume)
     if not (seed_folder / "metrics.json").exists():
         model.prepare(clips)
-        valid = None if how.patience is None and "valid" not in data.splits else data.valid
-        fit(model, clips, valid, unlabelled, how, options, seed_folder, simulated=data.simulated)
+        loader_for = partial(_epoch_loader, clips, unlabelled, how, options.workers)
+        validation = None if valid is None else validation_loader(valid, how.batch_size)
+        title = type(model).__name__ + (" on simulated data" if data.simulated else "")
+        fit(loop, TrainingModule(model, how, loader_for), validation, seed_folder, title)
     summarize(folder)
     return Run(folder, description)
 
@@ -134,13 +143,13 @@ def describe(
     }
 
 
-def open_folder(folder: Path, description: dict[str, Any], seed: int, resume: bool) -> Path:
+def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], resume: bool) -> None:
     """Make the folder of a seed, or check that it may be gone on with.
 
     Raises:
         TrainingError: If the folder holds a run and resuming was not asked for, or another run than this one.
     """
-    seed_folder, file = folder / f"seed-{seed}", folder / "run.json"
+    file = folder / "run.json"
     if seed_folder.exists() and not resume:
         raise TrainingError(f"{seed_folder} exists already; resume it with --resume, or choose another folder")
     if file.exists():
@@ -156,53 +165,52 @@ def open_folder(folder: Path, description: dict[str, Any], seed: int, resume: bo
     seed_folder.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         write_json(file, description)
-    return seed_folder
 
 
 def fit(
-    model: SentimentModel,
-    clips: ClipDataset,
-    valid: ClipDataset | None,
-    unlabelled: ClipDataset | None,
-    how: Optimization,
-    options: TrainerOptions,
-    folder: Path,
-    *,
-    simulated: bool,
+    loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path, title: str
 ) -> None:
     """Train in a seed's folder, from its last checkpoint where there is one, and write its metrics."""
-    loader_for = partial(_epoch_loader, clips, unlabelled, how, options.workers)
-    module = TrainingModule(model, how, loader_for)
-    last = folder / "last.ckpt"
+    last, how = folder / "last.ckpt", module.optimization
     recover_model(folder / "best")
-    quiet_lightning()
-    trainer = L.Trainer(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy=options.strategy,
-        precision=options.precision,  # type: ignore[arg-type]
-        max_epochs=how.epochs,
-        accumulate_grad_batches=how.accumulate,
-        gradient_clip_val=how.gradient_clip or None,
-        deterministic=True,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=options.progress,
-        callbacks=[BestAndLast(folder, how), *([TQDMProgressBar(leave=False)] if options.progress else [])],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-        log_every_n_steps=1,
-    )
     if last.exists():
         module.history = torch.load(last, weights_only=True)["history"]
     if not is_over(module.history, how):
-        validation = None if valid is None else validation_loader(valid, how.batch_size)
         checkpoint = str(last) if last.exists() else None
-        trainer.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
-        if trainer.interrupted:
+        loop.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
+        if loop.interrupted:
             raise KeyboardInterrupt
-    finish(module.history, how, folder, type(model).__name__ + (" on simulated data" if simulated else ""))
+    finish(module.history, how, folder, title)
+
+
+def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:
+    """Set Lightning's loop up for a seed's folder.
+
+    Raises:
+        TrainingError: If the devices, the strategy or the precision cannot be had.
+    """
+    quiet_lightning()
+    try:
+        return L.Trainer(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
+            precision=options.precision,  # type: ignore[arg-type]
+            max_epochs=how.epochs,
+            accumulate_grad_batches=how.accumulate,
+            gradient_clip_val=how.gradient_clip or None,
+            deterministic=True,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=options.progress,
+            callbacks=[BestAndLast(folder, how), *([TQDMProgressBar(leave=False)] if options.progress else [])],
+            logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+            log_every_n_steps=1,
+        )
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
+        raise TrainingError(f"the trainer cannot be set up: {' '.join(str(error).split())}") from error
 
 
 def _epoch_loader(
@@ -218,46 +226,6 @@ def finish(history: list[dict[str, float]], how: Optimization, folder: Path, tit
     scores = {k: v for k, v in history[selected].items() if k.startswith("valid_")}
     finite = {k: v if math.isfinite(v) else None for k, v in scores.items()}
     write_json(folder / "metrics.json", {"best_epoch": selected, "epochs": len(history), **finite})
-
-
-def best_epoch(history: Sequence[dict[str, float]], patience: int | None) -> int:
-    """Select the epoch of the lowest validation loss, or the last one where nothing is selected."""
-    if patience is None:
-        return len(history) - 1
-    return int(np.argmin([row["valid_loss"] for row in history]))
-
-
-def is_over(history: Sequence[dict[str, float]], how: Optimization) -> bool:
-    """Tell whether all epochs are done, or the patience with the validation loss is used up."""
-    patient = how.patience is None or not history or len(history) - 1 - best_epoch(history, how.patience) < how.patience
-    return len(history) >= how.epochs or not patient
-
-
-class BestAndLast(Checkpoint):
-    """Write the history, the selected model and everything to resume with after each epoch, and stop early."""
-
-    def __init__(self, folder: Path, how: Optimization) -> None:
-        """Take the seed's folder and the rule of the early stop."""
-        self.folder, self.how = folder, how
-
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Write each file in one step; the checkpoint comes last, so that it never runs ahead of the others."""
-        if not isinstance(module, TrainingModule):
-            raise TypeError(f"{type(module).__name__} is not a TrainingModule")
-        last, selected = len(module.history) - 1, best_epoch(module.history, self.how.patience)
-        if not math.isfinite(module.history[-1]["train_loss"]):
-            raise TrainingError(
-                f"the training loss is {module.history[-1]['train_loss']} in epoch {last}; lower optimization.lr"
-            )
-        trainer.should_stop = is_over(module.history, self.how)
-        if trainer.is_global_zero:
-            write_text(self.folder / "history.csv", pd.DataFrame(module.history).to_csv(index=False))
-            if selected == last:
-                save_model(module.model, self.folder / "best")
-        beside = self.folder / ".last.ckpt.part"
-        trainer.save_checkpoint(beside)
-        if trainer.is_global_zero:
-            beside.replace(self.folder / "last.ckpt")
 
 
 def summarize(folder: Path) -> None:

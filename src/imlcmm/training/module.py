@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from imlcmm.errors import TrainingError
 from imlcmm.models.base import SentimentModel
 from imlcmm.types import Batch
 
@@ -40,6 +41,25 @@ class Optimization:
     gradient_clip: float = 1.0
     accumulate: int = 1
     seed: int = 1111
+
+    def __post_init__(self) -> None:
+        """Refuse what no training can be done with.
+
+        Raises:
+            TrainingError: Naming the option and its value.
+        """
+        for name, wrong, range_ in (
+            ("lr", not 0 < self.lr < math.inf, "above 0"),
+            ("weight_decay", self.weight_decay < 0, "0 or more"),
+            ("batch_size", self.batch_size < 1, "1 or more"),
+            ("epochs", self.epochs < 1, "1 or more"),
+            ("patience", self.patience is not None and self.patience < 1, "1 or more, or null"),
+            ("warmup", not 0 <= self.warmup < 1, "from 0 to below 1"),
+            ("gradient_clip", self.gradient_clip < 0, "0 or more"),
+            ("accumulate", self.accumulate < 1, "1 or more"),
+        ):
+            if wrong:
+                raise TrainingError(f"optimization.{name} is {getattr(self, name)}; it must be {range_}")
 
 
 class TrainingModule(L.LightningModule):

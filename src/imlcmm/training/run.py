@@ -76,21 +76,6 @@ def environment() -> dict[str, str]:
     return {**found, "python": platform.python_version(), "machine": platform.machine(), "threads": threads}
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON in one step: a reader sees the old file or the new one."""
-    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text in one step."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def recover_model(folder: Path) -> None:
     """Put the former checkpoint back if a kill came between its removal and the new one's arrival."""
     old = folder.with_name(f".{folder.name}.old")
