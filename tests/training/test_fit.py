@@ -101,6 +101,17 @@ def test_a_killed_process_resumes_to_the_same_bytes(simulated_folder, tmp_path):
         assert whole.read_bytes() == cut.read_bytes(), name
 
 
+@pytest.mark.slow
+def test_two_devices_train_one_model(simulated_folder, tmp_path):
+    options = ["--model", "LF_DNN", "--optimization.epochs", "2", "--optimization.batch_size", "16", "--seeds", "2"]
+    trainer = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.progress=false"]
+    arguments = ["train", "--data", str(simulated_folder), "--folder", str(tmp_path / "run"), *options, *trainer]
+    subprocess.run([sys.executable, "-m", "imlcmm.cli", *arguments], check=True, capture_output=True, timeout=300)
+    run = load_run(tmp_path / "run")
+    assert len(run.seeds) == 2
+    assert all(len((seed / "history.csv").read_text().splitlines()) == 3 for seed in run.seeds)
+
+
 def test_resuming_with_other_settings_is_refused(simulated, finished):
     with pytest.raises(TrainingError, match=r"another optimization.lr: 0.001, now 0.1"):
         train(small(simulated), simulated, replace(SHORT, lr=0.1), folder=finished, trainer=QUIET, resume=True)
@@ -160,6 +171,6 @@ def test_groups_keep_their_own_learning_rate(simulated):
             rest = [p for p in self.parameters() if id(p) not in inside]
             return [{"name": "head", "params": head, "lr": 0.5}, {"name": "rest", "params": rest}]
 
-    module = fit_module.TrainingModule(TwoGroups(simulated.spec), SHORT, lambda epoch: [0] * 10)
+    module = fit_module.TrainingModule(TwoGroups(simulated.spec), SHORT, lambda epoch, rank, world: [0] * 10)
     optimizer = module.configure_optimizers()["optimizer"]
     assert [group["initial_lr"] for group in optimizer.param_groups] == [0.5, 1e-3]

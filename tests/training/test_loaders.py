@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imlcmm.training.loaders import EpochBatches, SemiSupervisedBatches, join, training_loader, without_labels
+from imlcmm.training.loaders import EpochBatches, SemiSupervisedBatches, Shard, join, training_loader, without_labels
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (5, [5]), (1, [1])])
@@ -19,6 +19,16 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert order == list(EpochBatches(50, 8, seed=1, epoch=4))
     assert order != list(EpochBatches(50, 8, seed=1, epoch=5))
     assert order != list(EpochBatches(50, 8, seed=2, epoch=4))
+
+
+def test_devices_share_the_batches_and_take_equally_many():
+    batches = EpochBatches(70, 10, seed=1, epoch=0)
+    shares = [list(Shard(batches, rank, 3)) for rank in range(3)]
+    assert [len(share) for share in shares] == [3, 3, 3]
+    assert len(Shard(batches, 1, 3)) == 3
+    dealt = [share[i] for i in range(3) for share in shares]
+    assert dealt == [*batches, *batches][:9]
+    assert list(Shard(batches, 0, 1)) == list(batches)
 
 
 def test_unlabelled_clips_come_round_again():
@@ -43,6 +53,6 @@ def test_joined_batches_keep_their_clips(simulated):
 
 
 def test_the_semi_supervised_loader_mixes_both(simulated):
-    batch = next(iter(training_loader(simulated.train, simulated.unlabelled, batch_size=8, seed=1, epoch=0)))
+    batch = next(iter(training_loader(simulated.train, simulated.unlabelled, 0, batch_size=8, seed=1)))
     assert batch.label.isnan().sum() == 8
     assert len(batch.label) == 16

@@ -88,14 +88,18 @@ def train(
     description = describe(model, data, how, clips, unlabelled)
     seed_folder = folder / f"seed-{how.seed}"
     loop = build_trainer(how, options, seed_folder)
-    open_folder(folder, seed_folder, description, resume)
+    if loop.is_global_zero:
+        open_folder(folder, seed_folder, description, resume)
     if not (seed_folder / "metrics.json").exists():
         model.prepare(clips)
-        loader_for = partial(_epoch_loader, clips, unlabelled, how, options.workers)
+        loader_for = partial(
+            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, workers=options.workers
+        )
         validation = None if valid is None else validation_loader(valid, how.batch_size)
         title = type(model).__name__ + (" on simulated data" if data.simulated else "")
         fit(loop, TrainingModule(model, how, loader_for), validation, seed_folder, title)
-    summarize(folder)
+    if loop.is_global_zero:
+        summarize(folder)
     return Run(folder, description)
 
 
@@ -180,7 +184,8 @@ def fit(
         loop.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
         if loop.interrupted:
             raise KeyboardInterrupt
-    finish(module.history, how, folder, title)
+    if loop.is_global_zero:
+        finish(module.history, how, folder, title)
 
 
 def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:
@@ -201,6 +206,7 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
             accumulate_grad_batches=how.accumulate,
             gradient_clip_val=how.gradient_clip or None,
             deterministic=True,
+            use_distributed_sampler=False,
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,
             enable_model_summary=False,
@@ -211,12 +217,6 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
         )
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         raise TrainingError(f"the trainer cannot be set up: {' '.join(str(error).split())}") from error
-
-
-def _epoch_loader(
-    clips: ClipDataset, unlabelled: ClipDataset | None, how: Optimization, workers: int, epoch: int
-) -> Any:
-    return training_loader(clips, unlabelled, batch_size=how.batch_size, seed=how.seed, epoch=epoch, workers=workers)
 
 
 def finish(history: list[dict[str, float]], how: Optimization, folder: Path, title: str) -> None:
@@ -247,5 +247,5 @@ def quiet_lightning() -> None:
         "lightning.pytorch.trainer.connectors",
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*ModelCheckpoint.*", ".*log_every_n_steps.*", ".*LeafSpec.*"):
-        warnings.filterwarnings("ignore", message=message)
+    for message in ("sync_dist=True", "does not have many workers", "ModelCheckpoint", "log_every_n_steps", "LeafSpec"):
+        warnings.filterwarnings("ignore", message=f".*{message}.*")

@@ -1,5 +1,6 @@
 """Batches of an epoch, in an order that depends on the seed and the epoch alone."""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from typing import Any
@@ -33,6 +34,25 @@ class EpochBatches(Sampler[list[int]]):
             yield order[start : None if last else start + self.batch_size]
 
 
+class Shard(Sampler[Any]):
+    """Deal the batches out among several devices; the first ones come again where the last round lacks some.
+
+    So a step of `world` devices treats `world` batches.
+    """
+
+    def __init__(self, batches: Sampler[Any], rank: int, world: int) -> None:
+        """Take all batches, which device this is, and how many there are."""
+        self.batches, self.rank, self.world = batches, rank, world
+
+    def __len__(self) -> int:
+        """Count the batches of this device."""
+        return math.ceil(len(self.batches) / self.world)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go round the batches."""
+        return islice(cycle(self.batches), self.rank, len(self) * self.world, self.world)
+
+
 class SemiSupervisedBatches(Sampler[list[tuple[bool, int]]]):
     """Add to each labelled batch some unlabelled clips; rows are marked True where they are labelled."""
 
@@ -59,19 +79,38 @@ def permutation(rows: int, seed: int, epoch: int) -> list[int]:
 
 
 def training_loader(
-    train: ClipDataset, unlabelled: ClipDataset | None, *, batch_size: int, seed: int, epoch: int, workers: int = 0
+    train: ClipDataset,
+    unlabelled: ClipDataset | None,
+    epoch: int,
+    rank: int = 0,
+    world: int = 1,
+    *,
+    batch_size: int,
+    seed: int,
+    workers: int = 0,
 ) -> DataLoader[Batch]:
-    """Give the batches of one epoch; with unlabelled clips, as many of them as labelled ones in each."""
+    """Give the batches of one epoch; with unlabelled clips, as many of them as labelled ones in each.
+
+    Args:
+        train: Labelled clips.
+        unlabelled: Clips without labels.
+        epoch: Number of the epoch.
+        rank: Which device this is.
+        world: How many devices share the batches.
+        batch_size: Labelled clips a batch.
+        seed: With the epoch, what the order depends on.
+        workers: Processes that make batches.
+    """
     labelled = EpochBatches(len(train), batch_size, seed, epoch)
     if unlabelled is None:
-        return _loader(list(range(len(train))), labelled, train.batch, workers)
+        return _loader(list(range(len(train))), Shard(labelled, rank, world), train.batch, workers)
 
     def joined(marked: list[tuple[bool, int]]) -> Batch:
         known = train.batch([row for is_labelled, row in marked if is_labelled])
         return join(known, without_labels(unlabelled.batch([row for is_labelled, row in marked if not is_labelled])))
 
     both = SemiSupervisedBatches(labelled, len(unlabelled), batch_size)
-    return _loader(_Marked(), both, joined, workers)
+    return _loader(_Marked(), Shard(both, rank, world), joined, workers)
 
 
 def validation_loader(valid: ClipDataset, batch_size: int) -> DataLoader[Batch]:

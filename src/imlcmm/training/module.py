@@ -69,20 +69,25 @@ class TrainingModule(L.LightningModule):
         self,
         model: SentimentModel,
         optimization: Optimization,
-        loader_for: Callable[[int], DataLoader[Batch]],
+        loader_for: Callable[[int, int, int], DataLoader[Batch]],
     ) -> None:
-        """Take the model, how it is trained, and what makes the training batches of an epoch."""
+        """Take the model, how it is trained, and what makes the batches of an epoch for one of several devices."""
         super().__init__()
         self.model, self.optimization, self.loader_for = model, optimization, loader_for
+        self.place = (0, 1)
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, float] = {}
         self._clips = 0
         self._predicted: list[tuple[Tensor, Tensor]] = []
         self._found: dict[str, float] = {}
 
+    def setup(self, stage: str) -> None:
+        """Learn which of how many devices this is."""
+        self.place = (self.trainer.global_rank, self.trainer.world_size)
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Make the batches of the epoch that begins."""
-        return self.loader_for(self.current_epoch)
+        return self.loader_for(self.current_epoch, *self.place)
 
     def on_train_epoch_start(self) -> None:
         """Tell the model which epoch begins."""
@@ -92,7 +97,7 @@ class TrainingModule(L.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Compute the loss; each step has its own seed, so that a resumed run draws what an unbroken one would."""
         step = self.current_epoch * 1_000_003 + index
-        torch.manual_seed(self.optimization.seed * 7_919 + step)
+        torch.manual_seed(self.optimization.seed * 7_919 + step + self.place[0] * 1_000_000_007)
         terms = self.model.loss(self.model(batch), batch)
         loss = torch.stack(list(terms.values())).sum()
         self._add({**terms, "loss": loss}, len(batch.row))
@@ -140,7 +145,7 @@ class TrainingModule(L.LightningModule):
         optimizer = torch.optim.AdamW(
             self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay, fused=on_cpu
         )
-        total = max(1, math.ceil(len(self.loader_for(0)) / how.accumulate) * how.epochs)
+        total = max(1, math.ceil(len(self.loader_for(0, *self.place)) / how.accumulate) * how.epochs)
         warmup = max(1, round(how.warmup * total))
 
         def scale(step: int) -> float:

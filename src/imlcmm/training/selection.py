@@ -50,6 +50,10 @@ class BestAndLast(Checkpoint):
             if selected == last:
                 save_model(module.model, self.folder / "best")
         beside = self.folder / ".last.ckpt.part"
-        trainer.save_checkpoint(beside)
-        if trainer.is_global_zero:
-            beside.replace(self.folder / "last.ckpt")
+        try:
+            trainer.save_checkpoint(beside)  # each device takes part in this, the first one writes
+            if trainer.is_global_zero:
+                beside.replace(self.folder / "last.ckpt")
+        finally:
+            if trainer.is_global_zero:
+                beside.unlink(missing_ok=True)
