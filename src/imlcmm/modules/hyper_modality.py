@@ -66,10 +66,10 @@ class HyperModalityFusion(nn.Module):
         """
         super().__init__()
         self.reads_text = reads_text
-        self.hyper = nn.Parameter(torch.randn(1, tokens, width) * 0.02)
+        self.hyper = nn.Parameter(torch.randn(1, tokens, width))
         self.scales = nn.ModuleList(build_layer() for _ in range(SCALES - 1))
         self.layers = nn.ModuleList(HyperModalityLayer(width, heads) for _ in range(SCALES))
-        self.readers = nn.Parameter(torch.randn(2, 1, width) * 0.02)
+        self.readers = nn.Parameter(torch.randn(2, 1, width))
         self.fusion = nn.ModuleList(build_layer(cross=True) for _ in range(depth))
 
     def forward(

@@ -22,9 +22,10 @@ class IntraModalExtractor(nn.Module):
         """
         super().__init__()
         self.connector, self.layer = connector, layer
-        self.tokens = nn.Parameter(torch.randn(tokens, width) * 0.02)
-        self.token_positions = nn.Parameter(torch.randn(tokens, width) * 0.02)
-        self.frame_positions = nn.Parameter(torch.randn(max(steps, 1), width) * 0.02)
+        # Of the deviation of what surrounds them: with small ones the fused path takes epochs to start learning.
+        self.tokens = nn.Parameter(torch.randn(tokens, width))
+        self.token_positions = nn.Parameter(torch.randn(tokens, width))
+        self.frame_positions = nn.Parameter(torch.randn(max(steps, 1), width))
 
     def forward(
         self,

@@ -6,7 +6,10 @@ from torch import Tensor, nn
 
 
 class Standardize(nn.Module):
-    """Shift and scale features to mean 0 and deviation 1 by the train split's statistics, and zero the padding."""
+    """Shift and scale features to mean 0 and deviation 1 by the train split's statistics, and zero the padding.
+
+    An infinite deviation, that of a feature which is constant in train, makes the feature zero.
+    """
 
     mean: Tensor
     deviation: Tensor
