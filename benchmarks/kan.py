@@ -13,7 +13,6 @@ import ctypes
 import importlib
 import math
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from page import processor, resident, write_section
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,7 +28,6 @@ from imlcmm.modules.kan import KAN
 from imlcmm.modules.linear_algebra import use_onednn_matmul
 from imlcmm.modules.mlp import EqualSizeMLP
 
-README = Path(__file__).with_name("README.md")
 PASSES = ("forward", "to weights", "to x too")
 
 
@@ -121,12 +120,6 @@ def times(case: Case, repeats: int, clock: Callable[[], float]) -> dict[str, lis
     return {name: [statistics.median(s) for s in lists] for name, lists in samples.items()}
 
 
-def _status(key: str) -> float:
-    """Read one of the kernel's memory figures of this process in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
-
-
 def peak_memory(layer: nn.Module, case: Case) -> float | None:
     """Measure how far one forward and backward pass to x raises resident memory, in MB; None where Linux is absent."""
     job = jobs(layer, case)[2]
@@ -134,9 +127,9 @@ def peak_memory(layer: nn.Module, case: Case) -> float | None:
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
-        before = _status("VmRSS")
+        before = resident("VmRSS")
         job()
-        return _status("VmHWM") - before
+        return resident("VmHWM") - before
     except OSError:
         return None
 
@@ -174,27 +167,6 @@ def table(repeats: int, clock: Callable[[], float]) -> list[str]:
 def _ratios(peer: list[float], ours: list[float]) -> str:
     """Write how many times longer the peer takes, pass by pass."""
     return " / ".join(f"{a / b:.2g}" for a, b in zip(peer, ours, strict=True))
-
-
-def processor() -> str:
-    """Name the processor and the instruction set that PyTorch uses on it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
-
-
-def write_section(title: str, lines: list[str]) -> None:
-    """Put a section into the README, in place of the one with the same title."""
-    begin, end = f"<!-- begin {title} -->", f"<!-- end {title} -->"
-    section = "\n".join([begin, f"### {title}", "", *lines, end])
-    page = README.read_text() if README.is_file() else "# Benchmarks\n"
-    if begin in page:
-        before, rest = page.split(begin)
-        page = before + section + rest.split(end)[1]
-    else:
-        page = f"{page.rstrip()}\n\n{section}\n"
-    README.write_text(page)
 
 
 def main() -> None:

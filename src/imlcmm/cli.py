@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from imlcmm.models.base import SentimentModel
     from imlcmm.types import DataSpec
 
-FIRST_SEED = 1111
-
 
 def convert(
     source: Path,
@@ -79,12 +77,13 @@ def train(arguments: Any) -> None:
     data = load_dataset(arguments.data, arguments.kind)
     model = find_model(arguments.model.class_path)
     options = dict(arguments.model.get("init_args") or {})
+    first = arguments.optimization.seed
     unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
     run = train_seeds(
         lambda: _build(model, data.spec, options),
         data,
         arguments.optimization,
-        seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
+        seeds=range(first, first + arguments.seeds),
         folder=arguments.folder or Path("runs") / model.__name__,
         unlabelled=unlabelled,
         train_clips=data.train.sample(arguments.label_share),
@@ -174,7 +173,7 @@ def _train_parser(*, with_options: bool) -> Any:
         "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
     )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
-    parser.add_argument("--seeds", type=int, default=1, help=f"how many seeds, from {FIRST_SEED} on")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
     parser.add_argument("--resume", type=bool, default=False, nargs="?", const=True, help="go on with what is there")
     parser.add_argument(
         "--unlabelled", type=Path | None, help="store with unlabelled clips, for semi-supervised training"
