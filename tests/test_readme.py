@@ -1,0 +1,31 @@
+"""The README's commands and code run as they stand there, but for shorter training."""
+
+import re
+import shlex
+from pathlib import Path
+
+from imlcmm.cli import main
+from imlcmm.datasets.export import export_pickle
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SHORTER = ["--seeds", "1", "--optimization.epochs", "1", "--model.width", "16", "--trainer.progress", "false"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_and_the_code_run(simulated, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    export_pickle(simulated, Path("ch-simsv2s.pkl"))
+    commands = [shlex.split(line, comments=True) for block in blocks("") for line in block.splitlines()]
+    commands = [words[1:] for words in commands if words[0] == "imlcmm"]
+    assert [words[0] for words in commands] == ["convert", "train", "evaluate"]
+    for words in commands:
+        main(words + SHORTER if words[0] == "train" else words)
+    assert "source-disjoint" in capsys.readouterr().out
+    (code,) = blocks("python")
+    assert "epochs=20" in code
+    exec(code.replace("epochs=20", "epochs=1").replace("width=64", "width=16"), {})
+    assert "Scores on 40 clips" in capsys.readouterr().out
