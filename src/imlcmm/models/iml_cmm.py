@@ -46,7 +46,7 @@ class IMLCMM(SentimentModel):
         feedforward: int = 128,
         fusion_depth: int = 2,
         activation: Activation = "relu",
-        dropout: float = 0.2,
+        dropout: float = 0.3,
         connector: Literal["kan", "mlp"] = "kan",
         grid_size: int = 5,
         spline_order: int = 3,
