@@ -8,11 +8,12 @@ WORKERS ?= 2
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
 
+# One thread a worker: more would fight for the cores.
 test: $(VENV)/ready  ## Run the tests
-	$(BIN)/pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
 test-slow: $(VENV)/ready  ## Run the tests that take minutes
-	$(BIN)/pytest -n $(WORKERS) -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m slow
 
 check: lint types imports test  ## Everything a change must pass
 
