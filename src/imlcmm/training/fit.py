@@ -29,8 +29,6 @@ from imlcmm.training.run import Run, environment, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
 from imlcmm.types import Batch
 
-_logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class TrainerOptions:
