@@ -200,8 +200,6 @@ def _parser(description: str, **options: Any) -> Any:
 
     class Parser(ArgumentParser):
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            if ex is not None and isinstance(ex.__cause__ or ex.__context__, ImlcmmError):
-                message = str(ex.__cause__ or ex.__context__)
             hint = "" if "--help" in message else f"; see {self.prog.replace(' [options]', '')} --help"
             raise ImlcmmError(_essence(message) + hint)
 
