@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-from imlcmm.errors import ImlcmmError, ModelError
-
-if TYPE_CHECKING:
-    from imlcmm.models.base import SentimentModel
-    from imlcmm.types import DataSpec
+from imlcmm.errors import ImlcmmError
 
 
 def convert(
@@ -73,6 +69,7 @@ def train(arguments: Any) -> None:
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model
     from imlcmm.training.fit import train_seeds
+    from imlcmm.training.recipe import build_model
 
     data = load_dataset(arguments.data, arguments.kind)
     model = find_model(arguments.model.class_path)
@@ -80,7 +77,7 @@ def train(arguments: Any) -> None:
     first = arguments.optimization.seed
     unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
     run = train_seeds(
-        lambda: _build(model, data.spec, options),
+        lambda: build_model(model, data.spec, options),
         data,
         arguments.optimization,
         seeds=range(first, first + arguments.seeds),
@@ -148,10 +145,12 @@ def _run(words: list[str]) -> None:
         commands.add_subcommand(name, sub)
     training = words[:1] == ["train"]
     if training:
-        _check_model_name(words)
+        words = _with_import_path(words)
     commands.add_subcommand("train", _train_parser(with_options=training))
     given = parser.parse_args(words)
     chosen = given[given.subcommand]
+    if given.subcommand == "train" and chosen.recipe != "none":
+        given = parser.parse_args(["train", "--config", _recipe_options(chosen), *words[1:]])
     if given.subcommand == "train":
         train(parser.instantiate(given).train)
     else:
@@ -172,6 +171,9 @@ def _train_parser(*, with_options: bool) -> Any:
     parser.add_argument(
         "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
     )
+    parser.add_argument(
+        "--recipe", default="auto", help="defaults under your options: auto (the model's for this kind of data), none, a file"
+    )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
     parser.add_argument("--resume", type=bool, default=False, nargs="?", const=True, help="go on with what is there")
@@ -185,13 +187,33 @@ def _train_parser(*, with_options: bool) -> Any:
     return parser
 
 
-def _check_model_name(words: list[str]) -> None:
-    """Look the model up before the parser does, whose complaint does not list the models there are."""
+def _recipe_options(given: Any) -> str:
+    """Write the options of the recipe that was asked for as the parser's configuration, in JSON."""
+    import json
+
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import read_recipe, shipped_recipe
+
+    model = find_model(given.model.class_path)
+    if given.recipe == "auto":
+        recipe = shipped_recipe(load_dataset(given.data, given.kind).spec.kind, model)
+    else:
+        recipe = read_recipe(Path(given.recipe))
+    options = {"class_path": given.model.class_path, "init_args": recipe.options}
+    return json.dumps({"model": options, "optimization": recipe.optimization})
+
+
+def _with_import_path(words: list[str]) -> list[str]:
+    """Replace the model's name, however it is spelt, by the import path that the parser reads."""
     from imlcmm.models import find_model
 
-    for flag, value in pairwise([part for word in words for part in word.split("=", 1)]):
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--model=") else [word])]
+    for i, (flag, value) in enumerate(pairwise(parts), start=1):
         if flag == "--model" and not value.endswith((".yaml", ".yml", ".json")):
-            find_model(value)
+            model = find_model(value)
+            parts[i] = f"{model.__module__}.{model.__qualname__}"
+    return parts
 
 
 def _parser(description: str, **options: Any) -> Any:
@@ -213,14 +235,6 @@ def _essence(message: str) -> str:
     noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(noise))
-
-
-def _build(model: type["SentimentModel"], spec: "DataSpec", options: dict[str, Any]) -> "SentimentModel":
-    """Build a model; what its layers say of an impossible option becomes one line."""
-    try:
-        return model(spec, **options)
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{model.__name__} cannot be built: {str(error).splitlines()[0]}; check --model.*") from error
 
 
 @contextmanager

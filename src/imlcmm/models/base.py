@@ -34,8 +34,8 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     passes: ClassVar[tuple[Pass, ...]] = (Pass("train"),)
     """The passes over the training clips that make an epoch, in order."""
 
-    memory: ClassVar[tuple[str, ...]] = ()
-    """Names of the tensors, besides the weights, that an interrupted training needs to go on."""
+    training_state: ClassVar[tuple[str, ...]] = ()
+    """Names of the buffers, besides those of a checkpoint, that an interrupted training needs to go on."""
 
     several_devices: ClassVar[bool] = True
     """Whether each of several devices can train on its share of the clips."""

@@ -34,7 +34,7 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
         "audio_lr": Range(1e-4, 5e-3, log=True),
         "vision_lr": Range(1e-4, 5e-3, log=True),
     }
-    memory: ClassVar = tuple(f"generator.{name}" for name in ("labels", "features", "sums", "counts"))
+    training_state: ClassVar = tuple(f"generator.{name}" for name in ("labels", "features", "sums", "counts"))
     several_devices: ClassVar = False  # each would generate labels from its own share of the clips
 
     def __init__(
