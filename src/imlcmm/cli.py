@@ -120,7 +120,104 @@ def evaluate(
     _show(f"written to {folder}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"convert": convert, "simulate": simulate, "evaluate": evaluate}
+def leaderboard(
+    *,
+    data: Path,
+    kind: str | None = None,
+    models: list[str] | None = None,
+    seeds: int = 5,
+    jobs: int = 1,
+    folder: Path = Path("runs/leaderboard"),
+    options: list[str] | None = None,
+) -> None:
+    """Train all models by their recipes, and compare them in a table and a picture; what is finished is not repeated.
+
+    Args:
+        data: Store or feature pickle.
+        kind: Rules of the data set, for a pickle.
+        models: Names of the models; all of them by default.
+        seeds: Seeds a model.
+        jobs: Models trained at a time.
+        folder: Folder of the runs and the results.
+        options: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model, list_models
+    from imlcmm.reports.leaderboard import leaderboard as run
+
+    names = [find_model(name).__name__ for name in models or list_models()]
+    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=options or [])
+    board.write(folder)
+    _show(board.markdown)
+    _show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")
+
+
+def tune(
+    model: str,
+    *,
+    data: Path,
+    out: Path,
+    kind: str | None = None,
+    trials: int = 30,
+    seeds: int = 1,
+    epochs: int | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Search a model's hyper-parameters on the validation split, and write a recipe for `imlcmm train --recipe`.
+
+    Args:
+        model: Name of the model.
+        data: Store or feature pickle.
+        out: Recipe to write, a .yaml file.
+        kind: Rules of the data set, for a pickle.
+        trials: Finished trials in all; a study that was interrupted goes on.
+        seeds: Seeds of each trial.
+        epochs: Epochs of each trial at most, if not the recipe's.
+        folder: Folder of the study; default runs/tune-MODEL.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import shipped_recipe
+    from imlcmm.training.tune import tune as search
+
+    found, opened = find_model(model), load_dataset(data, kind)
+    recipe = search(
+        found, opened, shipped_recipe(opened.spec.kind, found), trials=trials, seeds=seeds,
+        folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
+    )  # fmt: skip
+    recipe.write(out)
+    _show(f"{out} written: {recipe.source}")
+
+
+def models(name: str | None = None, *, data: Path | None = None, kind: str | None = None) -> None:
+    """List the models, or show one: its idea, paper, inputs and size.
+
+    Args:
+        name: Name of a model.
+        data: Data set whose shapes the size is for; without it, those of CH-SIMS v2.
+        kind: Rules of the data set, for a pickle.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
+    from imlcmm.training.recipe import shipped_recipe
+
+    if name is None:
+        _show(model_list())
+        return
+    model = find_model(name)
+    spec = load_dataset(data, kind).spec if data else CH_SIMS_V2
+    _show(model_card(model, shipped_recipe(spec.kind, model).build(spec), spec))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "convert": convert,
+    "simulate": simulate,
+    "evaluate": evaluate,
+    "leaderboard": leaderboard,
+    "tune": tune,
+    "models": models,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -172,7 +269,9 @@ def _train_parser(*, with_options: bool) -> Any:
         "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
     )
     parser.add_argument(
-        "--recipe", default="auto", help="defaults under your options: auto (the model's for this kind of data), none, a file"
+        "--recipe",
+        default="auto",
+        help="defaults under your options: auto (the model's for this kind of data), none, a file",
     )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")

@@ -101,14 +101,15 @@ def test_overfits_eight_clips(model, make_batch):
             layer.p = 0.0
         if isinstance(layer, GatedMemory):
             layer.dropout = (0.0, 0.0)
-    steps, warmup = 400, 10
+    steps, warmup = 200, 10
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     # Rise and fall as in training: at a constant rate the error after the last step is a matter of luck.
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min(1, (i + 1) / warmup) * (1 - i / steps))
     for number in range(steps):
         epoch(model, batch, optimizer, number)
         schedule.step()
-    error = (model.eval()(batch).sentiment - batch.label).abs().mean()
+    # Not in evaluation mode, where normalisation by running statistics differs by an eighth on eight clips.
+    error = (model(batch).sentiment - batch.label).abs().mean()
     assert error < 0.05 * (batch.label - batch.label.median()).abs().mean()
 
 
@@ -136,6 +137,6 @@ def test_refuses_other_features(model, spec):
 
 
 def test_unknown_model_is_named():
-    with pytest.raises(ModelError, match="there is no model 'TNF'; choose one of LF_DNN, .*IMLCMM"):
+    with pytest.raises(ModelError, match=r"there is no model 'TNF'; choose one of LF_DNN, .*IMLCMM"):
         find_model("TNF")
     assert find_model("imlcmm.models.iml_cmm.IMLCMM") is list_models()["IMLCMM"]

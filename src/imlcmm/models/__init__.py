@@ -23,26 +23,26 @@ from imlcmm.models.tfn import TFN
 
 # In the order of the paper's table 2.
 __all__ = [
+    "ALMT",
+    "AV_MC",
+    "BERT_MAG",
+    "IMLCMM",
     "LF_DNN",
-    "TFN",
     "LMF",
     "MFN",
+    "MISA",
+    "MLF_DNN",
+    "MLMF",
+    "MMIM",
+    "MTFN",
+    "TFN",
     "Graph_MFN",
     "MulT",
-    "BERT_MAG",
-    "MISA",
-    "MMIM",
     "Self_MM",
-    "ALMT",
-    "MLF_DNN",
-    "MTFN",
-    "MLMF",
-    "AV_MC",
-    "IMLCMM",
     "SentimentModel",
     "find_model",
     "list_models",
-]  # noqa: RUF022
+]
 
 
 def list_models() -> dict[str, type[SentimentModel]]:

@@ -21,8 +21,8 @@ class ALMT(SentimentModel):
 
     This is the model that IML-CMM starts from, built of the same parts. Against the authors' code, padding is masked,
     queries, keys and values of a layer share one normalisation, the hyper-modality is added to itself and not to its
-    normalisation, the language and fusion tokens have no positions, and learned tokens start at random: 7,552 parameters
-    fewer than 3,255,041 at the sizes of CH-SIMS v2.
+    normalisation, the language and fusion tokens have no positions, and learned tokens start at random: 7,552
+    parameters fewer than 3,255,041 at the sizes of CH-SIMS v2.
     """
 
     paper: ClassVar = (

@@ -41,15 +41,16 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
     These judgements are targets without a gradient; the reference's let it through (`gradient_through_targets`).
 
     The prediction stays inside the range of the labels. The reference's recurrent model, whose predictions go from -3
-    to 3, has three more networks, of 29,290 parameters, that no loss reads. Text is a frozen BERT's [CLS] in the paper, the mean of the cached
-    features without a text encoder.
+    to 3, has three more networks, of 29,290 parameters, that no loss reads. Text is a frozen BERT's [CLS] in the paper,
+    the mean of the cached features without a text encoder.
     """
 
     paper: ClassVar = (
         "Liu, Yuan, Mao, Liang, Yang, Qiu, Cheng, Li, Xu, Gao: Make Acoustic and Visual Cues Matter: CH-SIMS v2.0 "
         "Dataset and AV-Mixup Consistent Module (ICMI 2022)"
     )
-    needs: ClassVar = "text, audio and vision sequences; learns from unimodal labels and from unlabelled clips"
+    learns_unimodal_labels: ClassVar = True
+    learns_unlabelled_clips: ClassVar = True
     search_space: ClassVar = {
         "text_hidden": Choice((64, 128, 256)),
         "audio_hidden": Choice((16, 32)),
@@ -59,7 +60,6 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
         "audio_weight": Range(0.2, 1.0),
         "vision_weight": Range(0.2, 1.0),
     }
-    passes: ClassVar = (Pass("train"),)
 
     def __init__(
         self,
@@ -121,12 +121,10 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
             spec, text_encoder=text_encoder, fine_tune_text=fine_tune_text, text_encoder_lr=text_encoder_lr
         )
         if recurrent:
-            self.passes = (Pass("with unlabelled"), Pass("labelled", reads_unlabelled=False))  # type: ignore[misc]
+            self.passes = (Pass("with unlabelled"), Pass("labelled", reads_unlabelled=False))
         self.recurrent, self.gradient_through_targets = recurrent, gradient_through_targets
         self.mixes, self.objective = True, Regression()
-        self.weights = dict(
-            zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True)
-        )
+        self.weights = dict(zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True))
         self.options = {
             "text": {"weight_decay": text_decay},
             "audio": {"lr": audio_lr, "weight_decay": audio_decay},

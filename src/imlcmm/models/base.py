@@ -25,13 +25,16 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     paper: ClassVar[str]
     """The paper that the model comes from, as one cites it."""
 
-    needs: ClassVar[str] = "text, audio and vision sequences"
-    """What the model reads and learns from, in a line."""
+    learns_unimodal_labels: ClassVar[bool] = False
+    """Whether single modalities have tasks, which take the multimodal label where there is no other."""
+
+    learns_unlabelled_clips: ClassVar[bool] = False
+    """Whether clips without labels teach the model anything."""
 
     search_space: ClassVar[Mapping[str, Range | Choice]] = {}
-    """What `imlcmm tune` tries for the constructor's arguments; the spaces of all models are in `Optimization`."""
+    """What `imlcmm tune` tries for the constructor's arguments; what is tried of `Optimization` is the same for all."""
 
-    passes: ClassVar[tuple[Pass, ...]] = (Pass("train"),)
+    passes: tuple[Pass, ...] = (Pass("train"),)
     """The passes over the training clips that make an epoch, in order."""
 
     training_state: ClassVar[tuple[str, ...]] = ()
@@ -89,16 +92,16 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
         """Group the parameters by the attribute of the model that they belong to, and a text encoder's by themselves.
 
         Args:
-            options: For an attribute's name, the options of its parameters; the parameters of all others are the "rest".
+            options: For an attribute's name, the options of its parameters; those of all others are the "rest".
         """
-        encoder = list(self.inputs.parameters())
-        groups = [
+        encoder, rate = list(self.inputs.parameters()), {"lr": self.text_encoder_lr}
+        groups: list[dict[str, Any]] = [
             # As BERT is trained: biases and normalisations do not decay.
-            {"name": "text_encoder", "params": [p for p in encoder if p.ndim > 1], "lr": self.text_encoder_lr},
-            {"name": "text_encoder_vectors", "params": [p for p in encoder if p.ndim < 2], "lr": self.text_encoder_lr,
-             "weight_decay": 0.0},
-            *({"name": name, "params": list(self.get_submodule(name).parameters()), **o} for name, o in options.items()),
-        ]  # fmt: skip
+            {"name": "text_encoder", "params": [p for p in encoder if p.ndim > 1], **rate},
+            {"name": "text_encoder_vectors", "params": [p for p in encoder if p.ndim < 2], **rate, "weight_decay": 0.0},
+        ]
+        for name, values in options.items():
+            groups.append({"name": name, "params": list(self.get_submodule(name).parameters()), **values})
         inside = {id(p) for group in groups for p in group["params"]}
         groups.append({"name": "rest", "params": [p for p in self.parameters() if id(p) not in inside]})
         return [group for group in groups if group["params"]]

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from imlcmm.errors import ModelError
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
-from imlcmm.modules.alignment import align
 from imlcmm.modules.attention import TransformerLayer
 from imlcmm.modules.pooling import masked_mean
 from imlcmm.types import Batch, DataSpec, Prediction
@@ -55,7 +54,6 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
         "Rahman, Hasan, Lee, Zadeh, Mao, Morency, Hoque: Integrating Multimodal Information in Large Pretrained "
         "Transformers (ACL 2020)"
     )
-    needs: ClassVar = "text, audio and vision sequences; the paper's model needs tokens and a fine-tuned BERT"
     search_space: ClassVar = {
         "strength": Range(0.1, 1.0),
         "gate_dropout": Range(0.1, 0.5),
@@ -102,7 +100,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
     def forward(self, batch: Batch) -> Prediction:
         """Align, shift, read on, and regress."""
         mask = batch.masks["text"]
-        aligned = {m: align(*self.inputs(m, batch), mask) for m in ("audio", "vision")}
+        aligned = {m: self.inputs.aligned(m, batch) for m in ("audio", "vision")}
         if self.inputs.text_encoder is None:
             text, _ = self.inputs("text", batch)
             states = self.gate(text, aligned)

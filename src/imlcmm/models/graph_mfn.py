@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.mfn import two_layers, with_previous
 from imlcmm.models.search import Choice, Range
-from imlcmm.modules.alignment import align
 from imlcmm.modules.multi_view import GatedMemory, ParallelLSTMs
 from imlcmm.modules.pooling import last_step
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
@@ -71,7 +70,6 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
         "Zadeh, Liang, Poria, Cambria, Morency: Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset and "
         "Interpretable Dynamic Fusion Graph (ACL 2018)"
     )
-    needs: ClassVar = "text, audio and vision sequences; aligns audio and vision to the text itself"
     search_space: ClassVar = {
         "text_hidden": Choice((32, 64, 128)),
         "audio_hidden": Choice((8, 16, 32)),
@@ -132,7 +130,7 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
     def forward(self, batch: Batch) -> Prediction:
         """Run the LSTMs, fuse their states two steps at a time by the graph, and update the memory."""
         text, mask = self.inputs("text", batch)
-        hidden, _ = self.lstms([text, *(align(*self.inputs(m, batch), mask) for m in ("audio", "vision"))])
+        hidden, _ = self.lstms([text, *(self.inputs.aligned(m, batch) for m in ("audio", "vision"))])
         states = hidden.split(self.hidden, dim=-1)
         fused = self.graph([node(with_previous(h)) for node, h in zip(self.singles, states, strict=True)])
         memory = self.memory(fused, self.proposal(fused).tanh())

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.objectives import ObjectiveName, objective_for, read_heads, weighted_errors
+from imlcmm.models.search import Choice, Range
 from imlcmm.modules.attention import Activation, TransformerLayer
 from imlcmm.modules.connector import Connector
 from imlcmm.modules.hyper_modality import HyperModalityFusion
@@ -35,6 +36,18 @@ class IMLCMM(SentimentModel):
         "Zhang, Yang, Zhang: IML-CMM: A Multimodal Sentiment Analysis Framework Integrating Intra-Modal Learning and "
         "Cross-Modal Mixup Enhancement (2025)"
     )
+    learns_unimodal_labels: ClassVar = True
+    learns_unlabelled_clips: ClassVar = True
+    search_space: ClassVar = {
+        "width": Choice((64, 128)),
+        "dropout": Range(0.1, 0.5),
+        "fusion_depth": Choice((1, 2, 3)),
+        "grid_size": Choice((3, 5, 8)),
+        "text_weight": Range(0.2, 1.0),
+        "audio_weight": Range(0.2, 1.0),
+        "vision_weight": Range(0.2, 1.0),
+        "mixup_weight": Range(0.1, 1.0),
+    }
 
     def __init__(
         self,
@@ -124,7 +137,11 @@ class IMLCMM(SentimentModel):
         self.extractors = nn.ModuleDict(
             {
                 m: IntraModalExtractor(
-                    mapping.layer(self.inputs.widths[m], width), layer(), width=width, tokens=tokens, steps=spec.steps[m]
+                    mapping.layer(self.inputs.widths[m], width),
+                    layer(),
+                    width=width,
+                    tokens=tokens,
+                    steps=spec.steps[m],
                 )
                 for m in MODALITIES
             }

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
-from imlcmm.modules.alignment import align
 from imlcmm.modules.multi_view import GatedMemory, ParallelLSTMs
 from imlcmm.modules.pooling import last_step, masked_mean
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
@@ -30,7 +29,6 @@ class MFN(SentimentModel):
         "Zadeh, Liang, Mazumder, Poria, Cambria, Morency: Memory Fusion Network for Multi-view Sequential Learning "
         "(AAAI 2018)"
     )
-    needs: ClassVar = "text, audio and vision sequences; aligns audio and vision to the text itself"
     search_space: ClassVar = {
         "text_hidden": Choice((32, 64, 128)),
         "audio_hidden": Choice((8, 16, 32)),
@@ -100,11 +98,11 @@ class MFN(SentimentModel):
 
     def aligned(self, batch: Batch) -> list[Tensor]:
         """Give the modalities with the same steps, (batch, text steps, width) each."""
-        text, mask = self.inputs("text", batch)
+        text, _ = self.inputs("text", batch)
         if self.constant_audio_vision:
             means = (masked_mean(*self.inputs(m, batch)) for m in ("audio", "vision"))
             return [text, *(mean.unsqueeze(1).expand(-1, text.shape[1], -1) for mean in means)]
-        return [text, *(align(*self.inputs(m, batch), mask) for m in ("audio", "vision"))]
+        return [text, *(self.inputs.aligned(m, batch) for m in ("audio", "vision"))]
 
 
 def two_layers(width: int, hidden: int, out: int, dropout: float) -> nn.Sequential:

@@ -29,6 +29,7 @@ class MISA(SentimentModel):
         "Hazarika, Zimmermann, Poria: MISA: Modality-Invariant and -Specific Representations for Multimodal Sentiment "
         "Analysis (ACM MM 2020)"
     )
+    learns_unlabelled_clips: ClassVar = True
     search_space: ClassVar = {
         "hidden": Choice((32, 64, 128)),
         "dropout": Range(0.0, 0.5),
@@ -126,7 +127,8 @@ def difference(pairs: Iterable[tuple[Tensor, Tensor]]) -> Float[Tensor, ""]:
 
     def normalised(x: Tensor) -> Tensor:
         x = x - x.mean(0)
-        return x / (x.norm(dim=1, keepdim=True).detach() + 1e-6)
+        lengths: Tensor = x.norm(dim=1, keepdim=True).detach()
+        return x / (lengths + 1e-6)
 
     return torch.stack([(normalised(x).T @ normalised(y)).square().mean() for x, y in pairs]).sum()
 
@@ -138,4 +140,5 @@ def moment_discrepancy(x: Float[Tensor, "batch hidden"], y: Float[Tensor, "batch
     gaps = [means[0] - means[1]]
     gaps += [centred[0].pow(k).mean(0) - centred[1].pow(k).mean(0) for k in range(2, MOMENTS + 1)]
     # The derivative of a root at zero is infinite, and zero it is when two modalities are absent.
-    return torch.stack([gap.square().sum().clamp(min=1e-12).sqrt() for gap in gaps]).sum()
+    lengths = torch.stack([gap.square().sum().clamp(min=1e-12).sqrt() for gap in gaps])
+    return lengths.sum()

@@ -30,7 +30,8 @@ class InformationBound(nn.Module):
     def forward(self, x: Float[Tensor, "batch width"], y: Float[Tensor, "batch other"]) -> Float[Tensor, ""]:
         """Give the mean log-likelihood of y given x, without the normalisation that the authors omit."""
         distance = (self.mean(x) - y).square() / (2 * self.log_variance(x).exp())
-        return -distance.sum(-1).mean()
+        likelihood: Tensor = -distance.sum(-1).mean()
+        return likelihood
 
 
 class SignedEntropy(nn.Module):
@@ -79,13 +80,14 @@ class MMIM(SentimentModel):
         "Han, Chen, Poria: Improving Multimodal Fusion with Hierarchical Mutual Information Maximization for "
         "Multimodal Sentiment Analysis (EMNLP 2021)"
     )
+    learns_unlabelled_clips: ClassVar = True
     search_space: ClassVar = {
         "contrast_weight": Range(0.01, 0.5, log=True),
         "information_weight": Range(0.01, 0.5, log=True),
         "bound_lr": Range(1e-4, 5e-3, log=True),
         "dropout": Range(0.0, 0.5),
     }
-    passes: ClassVar = (Pass("bounds"), Pass("task"))
+    passes = (Pass("bounds"), Pass("task"))
 
     def __init__(
         self,
@@ -140,8 +142,9 @@ class MMIM(SentimentModel):
     def begin_pass(self, name: str) -> None:
         """Say what is trained, and forget the clips of the pass before."""
         self.fits_bounds = name == "bounds"
-        for entropy in self.entropies.values():
-            entropy.forget()
+        for layer in self.modules():
+            if isinstance(layer, SignedEntropy):
+                layer.forget()
 
     def forward(self, batch: Batch) -> Prediction:
         """Encode each modality, fuse, and regress."""
@@ -153,13 +156,11 @@ class MMIM(SentimentModel):
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Fit the bounds, or train everything else against them (equations 2-10)."""
         if self.training and self.fits_bounds:
-            found = {name: x.detach() for name, x in prediction.features.items()}
-            return {"bounds": -self.information(found, {m: dict(b.named_parameters()) for m, b in self.bounds.items()})}
+            fixed = {name: x.detach() for name, x in prediction.features.items()}
+            return {"bounds": -self.information(fixed, {m: dict(b.named_parameters()) for m, b in self.bounds.items()})}
         terms = super().loss(prediction, batch)
         if self.training:
-            frozen = {
-                m: {name: p.detach() for name, p in bound.named_parameters()} for m, bound in self.bounds.items()
-            }
+            frozen = {m: {name: p.detach() for name, p in bound.named_parameters()} for m, bound in self.bounds.items()}
             found = prediction.features
             entropy = torch.stack([entropy(found[m], batch.label) for m, entropy in self.entropies.items()]).sum()
             terms["contrast"] = self.contrast_weight * self.contrast(found)

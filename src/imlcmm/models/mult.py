@@ -1,6 +1,6 @@
 """MulT: multimodal Transformer for unaligned sequences."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -63,8 +63,9 @@ class CausalEncoder(nn.Module):
         x, visible = self.embed(self.scale * sequence), causal(mask, mask)
         for layer in self.layers[:-1]:
             x = layer(x, x, visible)
+        *_, last = self.layers
         final = last_step(x, mask).unsqueeze(1)
-        normalised: Tensor = self.norm(self.layers[-1](final, x, mask | first_step(mask)))
+        normalised: Tensor = self.norm(last(final, x, mask | first_step(mask)))
         return normalised.squeeze(1)
 
 
@@ -128,13 +129,13 @@ class MulT(SentimentModel):
         """
         super().__init__(spec)
         width = heads * head_width
-        kernels = {"text": text_kernel, "audio": audio_kernel, "vision": vision_kernel}
+        self.kernels = {"text": text_kernel, "audio": audio_kernel, "vision": vision_kernel}
         read_dropout = {
             "text": attention_dropout, "audio": attention_dropout_audio, "vision": attention_dropout_vision
         }  # fmt: skip
         self.text_dropout = nn.Dropout(text_dropout)
         self.convolutions = nn.ModuleDict(
-            {m: nn.Conv1d(self.inputs.widths[m], width, kernels[m], bias=False) for m in MODALITIES}
+            {m: nn.Conv1d(self.inputs.widths[m], width, self.kernels[m], bias=False) for m in MODALITIES}
         )
 
         def encoder(width: int, depth: int, dropout: float) -> CausalEncoder:
@@ -170,15 +171,15 @@ class MulT(SentimentModel):
             read = [
                 self.readers[f"{m}_reads_{o}"](embedded[m], embedded[o], causal(masks[m], masks[o])) for o in others(m)
             ]
-            finals.append(self.memories[m].last(torch.cat(read, dim=-1), masks[m]))
+            memory = cast(CausalEncoder, self.memories[m])
+            finals.append(memory.last(torch.cat(read, dim=-1), masks[m]))
         z = torch.cat(finals, dim=-1)
         return Prediction(self.head(z + self.residual(z)).squeeze(-1))
 
     def embed(self, modality: str, sequence: Tensor) -> Tensor:
         """Convolve over time; each step sees itself and those after it."""
-        convolution = self.convolutions[modality]
-        x = F.pad(sequence.transpose(1, 2), (0, convolution.kernel_size[0] - 1))
-        embedded: Tensor = convolution(x).transpose(1, 2)
+        x = F.pad(sequence.transpose(1, 2), (0, self.kernels[modality] - 1))
+        embedded: Tensor = self.convolutions[modality](x).transpose(1, 2)
         return embedded
 
 

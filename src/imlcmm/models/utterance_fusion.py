@@ -85,7 +85,7 @@ class MultitaskFusion(UtteranceFusion):
     """Utterance fusion with a head and a loss for each modality beside the fused one (Yu et al. 2020, section 4)."""
 
     paper: ClassVar = CH_SIMS
-    needs: ClassVar = "text, audio and vision sequences; learns from unimodal labels"
+    learns_unimodal_labels: ClassVar = True
 
     def __init__(self, spec: DataSpec, encoders: SubnetworkSizes, tasks: Tasks) -> None:
         """Build the encoders and the heads."""

@@ -26,9 +26,7 @@ class ConcatFusion(nn.Module):
 class TensorFusion(nn.Module):
     """Regress on the outer product of the vectors, each with a one in front (Zadeh et al. 2017, equation 4)."""
 
-    def __init__(
-        self, widths: dict[str, int], hidden: int, dropout: float, *, low: float, high: float
-    ) -> None:
+    def __init__(self, widths: dict[str, int], hidden: int, dropout: float, *, low: float, high: float) -> None:
         """Build the head; the value stays between `low` and `high`."""
         super().__init__()
         self.low, self.high = low, high

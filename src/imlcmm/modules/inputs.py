@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from imlcmm.errors import ModelError
+from imlcmm.modules.alignment import align
 from imlcmm.modules.pooling import masked_mean
 from imlcmm.modules.standardize import Standardize
 from imlcmm.modules.text_encoder import TextEncoder
@@ -51,6 +52,11 @@ class Inputs(nn.Module):
         sequence = self._encoded(batch) if modality == "text" else batch.sequence(modality)
         standardised: Tensor = self.standardize[modality](sequence, mask)
         return standardised, mask
+
+    def aligned(self, modality: str, batch: Batch) -> Float[Tensor, "batch text_steps width"]:
+        """Give a modality averaged in windows, one for each step of the text."""
+        sequence, mask = self(modality, batch)
+        return align(sequence, mask, batch.masks["text"])
 
     def text_summary(self, batch: Batch) -> Float[Tensor, "batch width"]:
         """Give one vector for the text: a text encoder's [CLS], or the mean of the cached steps.

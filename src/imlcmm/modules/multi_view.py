@@ -20,15 +20,16 @@ class ParallelLSTMs(nn.Module):
         self, sequences: Sequence[Float[Tensor, "batch steps _"]]
     ) -> tuple[Float[Tensor, "steps batch states"], Float[Tensor, "steps batch states"]]:
         """Give hidden and cell states of all steps, the modalities side by side."""
+        cells = [cell for cell in self.cells if isinstance(cell, nn.LSTMCell)]
         # Gates first, modalities second: then one product a step serves every cell.
         entered = torch.cat(
             [
                 F.linear(x.transpose(0, 1), cell.weight_ih, cell.bias_ih + cell.bias_hh).unflatten(-1, (4, -1))
-                for x, cell in zip(sequences, self.cells, strict=True)
+                for x, cell in zip(sequences, cells, strict=True)
             ],
             dim=-1,
         ).flatten(-2)
-        gates = zip(*(cell.weight_hh.chunk(4) for cell in self.cells), strict=True)
+        gates = zip(*(cell.weight_hh.chunk(4) for cell in cells), strict=True)
         recurrent = torch.cat([torch.block_diag(*blocks) for blocks in gates]).T.contiguous()
         hidden = cell_state = entered.new_zeros(entered.shape[1], len(recurrent))
         hiddens, cell_states = [], []
@@ -44,9 +45,7 @@ class ParallelLSTMs(nn.Module):
 class GatedMemory(nn.Module):
     """Keep a memory over time: gates read the input and the memory, and admit what is proposed (MFN equations 7-9)."""
 
-    def __init__(
-        self, width: int, memory: int, hidden: tuple[int, int], dropout: tuple[float, float]
-    ) -> None:
+    def __init__(self, width: int, memory: int, hidden: tuple[int, int], dropout: tuple[float, float]) -> None:
         """Build the gates: the first keeps the memory, the second admits the proposal.
 
         Args:

@@ -27,7 +27,8 @@ class LastState(nn.Module):
     ) -> Float[Tensor, "batch states"]:
         """Read each row up to its last real step."""
         _, (last, _) = self.lstm(pack(sequence, mask))
-        return last.transpose(0, 1).flatten(1)
+        encoded: Tensor = last.transpose(0, 1).flatten(1)
+        return encoded
 
 
 class StackedBiLSTM(nn.Module):

@@ -80,7 +80,7 @@ def build_model(model: type[SentimentModel], spec: DataSpec, options: Mapping[st
         raise ModelError(f"{model.__name__} has no option '{unknown.pop()}'; see imlcmm models {model.__name__}")
     try:
         nested = {
-            name: replace(defaults[name], **dict(value))  # type: ignore[type-var]
+            name: replace(defaults[name], **dict(value))
             for name, value in options.items()
             if is_dataclass(defaults[name]) and not is_dataclass(value)
         }
