@@ -17,7 +17,16 @@ def run(*words) -> int:
 def test_from_simulation_to_a_table(tmp_path, capsys):
     assert run("simulate", tmp_path / "data", "--seed", 1) == 0
     assert "imulated" in capsys.readouterr().out
-    options = ["--model", "LF_DNN", "--model.text_hidden", 8, "--optimization.epochs", 1, "--trainer.progress", "false"]
+    options = [
+        "--model",
+        "LF_DNN",
+        "--model.encoders.text_hidden",
+        8,
+        "--optimization.epochs",
+        1,
+        "--trainer.progress",
+        "false",
+    ]
     assert run("train", "--data", tmp_path / "data", "--folder", tmp_path / "run", "--label_share", 0.1, *options) == 0
     assert run("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--out", tmp_path / "scores") == 0
     out = capsys.readouterr().out

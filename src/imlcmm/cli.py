@@ -123,30 +123,30 @@ def evaluate(
 def leaderboard(
     *,
     data: Path,
+    models: list[str],
+    options: list[str],
     kind: str | None = None,
-    models: list[str] | None = None,
     seeds: int = 5,
     jobs: int = 1,
     folder: Path = Path("runs/leaderboard"),
-    options: list[str] | None = None,
 ) -> None:
-    """Train all models by their recipes, and compare them in a table and a picture; what is finished is not repeated.
+    """Train all models by their recipes and compare them; what is finished stays. After -- come options of `train`.
 
     Args:
         data: Store or feature pickle.
-        kind: Rules of the data set, for a pickle.
         models: Names of the models; all of them by default.
+        options: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
+        kind: Rules of the data set, for a pickle.
         seeds: Seeds a model.
         jobs: Models trained at a time.
         folder: Folder of the runs and the results.
-        options: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
     """
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model, list_models
     from imlcmm.reports.leaderboard import leaderboard as run
 
     names = [find_model(name).__name__ for name in models or list_models()]
-    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=options or [])
+    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=options)
     board.write(folder)
     _show(board.markdown)
     _show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")
@@ -238,12 +238,17 @@ def _run(words: list[str]) -> None:
         sub = _parser((command.__doc__ or "").splitlines()[0])
         if name == "evaluate":
             sub.add_argument("runs", nargs="+", type=Path, help="run folders")
-        sub.add_function_arguments(command, as_positional=True, skip={"runs"})
+        if name == "leaderboard":
+            sub.add_argument("--models", nargs="+", type=str, default=[], help="names of the models; default all")
+        if name == "models":
+            sub.add_argument("name", nargs="?", type=str, help="name of a model")
+        sub.add_function_arguments(command, as_positional=True, skip={"runs", "models", "options", "name"})
         commands.add_subcommand(name, sub)
     training = words[:1] == ["train"]
     if training:
         words = _with_import_path(words)
     commands.add_subcommand("train", _train_parser(with_options=training))
+    words, options = _parted(words)
     given = parser.parse_args(words)
     chosen = given[given.subcommand]
     if given.subcommand == "train" and chosen.recipe != "none":
@@ -251,7 +256,16 @@ def _run(words: list[str]) -> None:
     if given.subcommand == "train":
         train(parser.instantiate(given).train)
     else:
-        COMMANDS[given.subcommand](**{k: v for k, v in chosen.items() if k != "config"})
+        more = {"options": options} if given.subcommand == "leaderboard" else {}
+        COMMANDS[given.subcommand](**{k: v for k, v in chosen.items() if k != "config"}, **more)
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Part a leaderboard's own words from those after `--`, which are for the training of every model."""
+    if words[:1] != ["leaderboard"] or "--" not in words:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
 
 
 def _train_parser(*, with_options: bool) -> Any:

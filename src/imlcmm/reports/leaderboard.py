@@ -90,8 +90,8 @@ class Leaderboard:
         seeds = sorted({e.evaluation.predictions["multimodal"].shape[0] for e in self.entries})
         return (
             f"{simulated}{spec.kind}, {len(first.ids)} test clips; mean ± deviation over "
-            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; selection on validation. Bold: best, and better than "
-            f"the second by a paired bootstrap over source videos (p < {SUPPORTED})."
+            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; selection on validation. Bold: best, and better "
+            f"than the second by a paired bootstrap over source videos (p < {SUPPORTED})."
         )
 
     @property
