@@ -310,7 +310,8 @@ def _recipe_options(given: Any) -> str:
 
     model = find_model(given.model.class_path)
     if given.recipe == "auto":
-        recipe = shipped_recipe(load_dataset(given.data, given.kind).spec.kind, model)
+        kind = load_dataset(given.data, given.kind).spec.kind
+        recipe = shipped_recipe(kind, model, unlabelled=given.unlabelled is not None)
     else:
         recipe = read_recipe(Path(given.recipe))
     options = {"class_path": given.model.class_path, "init_args": recipe.options}

@@ -42,8 +42,7 @@ def test_has_as_many_parameters_as_the_reference(name, reference, more):
 
 
 def test_semi_supervised_av_mc_lacks_the_networks_that_nothing_reads():
-    model = AV_MC(CH_SIMS_V2, recurrent=True, audio_hidden=32, vision_hidden=32, text_head=16, audio_head=8,
-                  vision_head=64, fusion_hidden=32)  # fmt: skip
+    model = shipped_recipe("simsv2", AV_MC, unlabelled=True).build(CH_SIMS_V2)
     assert sum(p.numel() for p in model.parameters()) == 188_120 - 29_290 - 2
 
 

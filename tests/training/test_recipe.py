@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from imlcmm.errors import ModelError, TrainingError
-from imlcmm.models import list_models
+from imlcmm.models import AV_MC, LF_DNN, list_models
 from imlcmm.training.loaders import training_loader
 from imlcmm.training.module import TrainingModule
 from imlcmm.training.recipe import FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
@@ -39,7 +39,14 @@ def test_each_recipe_trains_a_step(kind, name, simulated):
 
 def test_no_recipe_is_left_over():
     files = {f"{kind}/{m.__module__.rpartition('.')[2]}.yaml" for kind in KINDS for m in list_models().values()}
+    files.add("simsv2/av_mc-unlabelled.yaml")
     assert {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} == files
+
+
+def test_unlabelled_clips_may_have_a_recipe_of_their_own(simulated):
+    model = shipped_recipe("simsv2", AV_MC, unlabelled=True).build(simulated.spec)
+    assert [each.name for each in model.passes] == ["with unlabelled", "labelled"]
+    assert shipped_recipe("simsv2", LF_DNN, unlabelled=True) == shipped_recipe("simsv2", LF_DNN)
 
 
 def test_a_recipe_is_written_and_read(tmp_path, simulated):

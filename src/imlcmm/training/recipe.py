@@ -48,12 +48,20 @@ class Recipe:
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def shipped_recipe(kind: str, model: type[SentimentModel]) -> Recipe:
-    """Give the recipe that comes with the project, or an empty one where there is none, as for a user's own model."""
-    file = FOLDER / kind / f"{model.__module__.rpartition('.')[2]}.yaml"
-    if not (model.__module__.startswith("imlcmm.") and file.is_file()):
-        return Recipe(model.__name__)
-    return _parse(file.read_text(encoding="utf-8"), str(file))
+def shipped_recipe(kind: str, model: type[SentimentModel], *, unlabelled: bool = False) -> Recipe:
+    """Give the recipe that comes with the project, or an empty one where there is none, as for a user's own model.
+
+    Args:
+        kind: The catalogue's name of the data set's rules.
+        model: Model class.
+        unlabelled: Whether clips without labels join, for which a model may have a recipe of its own.
+    """
+    stem = model.__module__.rpartition(".")[2]
+    for name in (f"{stem}-unlabelled.yaml", f"{stem}.yaml") if unlabelled else (f"{stem}.yaml",):
+        file = FOLDER / kind / name
+        if model.__module__.startswith("imlcmm.") and file.is_file():
+            return _parse(file.read_text(encoding="utf-8"), str(file))
+    return Recipe(model.__name__)
 
 
 def read_recipe(path: Path) -> Recipe:
