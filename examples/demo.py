@@ -21,7 +21,7 @@ def main() -> None:
 
     data = imlcmm.load_dataset(imlcmm.simulate(folder / "data", size="demo", seed=0))
     plans = {
-        imlcmm.models.IMLCMM: imlcmm.Optimization(lr=5e-4, epochs=16),
+        imlcmm.models.IMLCMM: imlcmm.Optimization(lr=7e-4, epochs=12),
         imlcmm.models.LF_DNN: imlcmm.Optimization(lr=1e-3, epochs=40),
     }
     runs = []

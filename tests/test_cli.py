@@ -17,7 +17,16 @@ def run(*words) -> int:
 def test_from_simulation_to_a_table(tmp_path, capsys):
     assert run("simulate", tmp_path / "data", "--seed", 1) == 0
     assert "imulated" in capsys.readouterr().out
-    options = ["--model", "LF_DNN", "--model.text_hidden", 8, "--optimization.epochs", 1, "--trainer.progress", "false"]
+    options = [
+        "--model",
+        "LF_DNN",
+        "--model.encoders.text_hidden",
+        8,
+        "--optimization.epochs",
+        1,
+        "--trainer.progress",
+        "false",
+    ]
     assert run("train", "--data", tmp_path / "data", "--folder", tmp_path / "run", "--label_share", 0.1, *options) == 0
     assert run("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--out", tmp_path / "scores") == 0
     out = capsys.readouterr().out
@@ -41,9 +50,9 @@ def test_there_and_back_through_the_pickle(simulated_folder, tmp_path, capsys):
         (["convert", "nowhere.pkl", "out"], "nowhere.pkl"),
         (["convert", "nowhere.pkl"], "required: convert.out; see imlcmm"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
-        (["train", "--data", "DATA", "--model", "TNF"], "no model 'TNF'; choose one of IMLCMM, LF_DNN"),
+        (["train", "--data", "DATA", "--model", "TNF"], "no model 'TNF'; choose one of LF_DNN, TFN"),
         ([*TRAIN, "--model.nope", "3"], "Option 'nope' is not accepted"),
-        ([*TRAIN, "--model.audio_dropout", "2"], "LF_DNN cannot be built: dropout probability"),
+        ([*TRAIN, "--model.encoders.audio_dropout", "2"], "LF_DNN cannot be built: dropout probability"),
         ([*TRAIN, "--optimization.epochs", "many"], "\"optimization.epochs\": Expected a <class 'int'>"),
         ([*TRAIN, "--optimization.epochs", "0"], "optimization.epochs is 0; it must be 1 or more"),
         ([*TRAIN, "--label_share", "2"], "a share of 2 of the clips"),

@@ -9,6 +9,11 @@ from imlcmm.datasets.export import export_pickle
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SHORTER = ["--seeds", "1", "--optimization.epochs", "1", "--model.width", "16", "--trainer.progress", "false"]
+MORE = {
+    "train": SHORTER,
+    "leaderboard": ["--models", "LMF", "--seeds", "1", "--", "--optimization.epochs=1"],
+    "tune": ["--trials", "1", "--epochs", "1"],
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -21,9 +26,9 @@ def test_the_commands_and_the_code_run(simulated, tmp_path, monkeypatch, capsys)
     export_pickle(simulated, Path("ch-simsv2s.pkl"))
     commands = [shlex.split(line, comments=True) for block in blocks("") for line in block.splitlines()]
     commands = [words[1:] for words in commands if words[0] == "imlcmm"]
-    assert [words[0] for words in commands] == ["convert", "train", "evaluate"]
+    assert [words[0] for words in commands] == ["convert", "train", "evaluate", "models", "leaderboard", "tune"]
     for words in commands:
-        main(words + SHORTER if words[0] == "train" else words)
+        main(words + MORE.get(words[0], []))
     assert "source-disjoint" in capsys.readouterr().out
     (code,) = blocks("python")
     assert "epochs=20" in code

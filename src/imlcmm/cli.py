@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-from imlcmm.errors import ImlcmmError, ModelError
-
-if TYPE_CHECKING:
-    from imlcmm.models.base import SentimentModel
-    from imlcmm.types import DataSpec
+from imlcmm.errors import ImlcmmError
 
 
 def convert(
@@ -73,6 +69,7 @@ def train(arguments: Any) -> None:
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model
     from imlcmm.training.fit import train_seeds
+    from imlcmm.training.recipe import build_model
 
     data = load_dataset(arguments.data, arguments.kind)
     model = find_model(arguments.model.class_path)
@@ -80,7 +77,7 @@ def train(arguments: Any) -> None:
     first = arguments.optimization.seed
     unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
     run = train_seeds(
-        lambda: _build(model, data.spec, options),
+        lambda: build_model(model, data.spec, options),
         data,
         arguments.optimization,
         seeds=range(first, first + arguments.seeds),
@@ -123,7 +120,104 @@ def evaluate(
     _show(f"written to {folder}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"convert": convert, "simulate": simulate, "evaluate": evaluate}
+def leaderboard(
+    *,
+    data: Path,
+    models: list[str],
+    options: list[str],
+    kind: str | None = None,
+    seeds: int = 5,
+    jobs: int = 1,
+    folder: Path = Path("runs/leaderboard"),
+) -> None:
+    """Train all models by their recipes and compare them; what is finished stays. After -- come options of `train`.
+
+    Args:
+        data: Store or feature pickle.
+        models: Names of the models; all of them by default.
+        options: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
+        kind: Rules of the data set, for a pickle.
+        seeds: Seeds a model.
+        jobs: Models trained at a time.
+        folder: Folder of the runs and the results.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model, list_models
+    from imlcmm.reports.leaderboard import leaderboard as run
+
+    names = [find_model(name).__name__ for name in models or list_models()]
+    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=options)
+    board.write(folder)
+    _show(board.markdown)
+    _show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")
+
+
+def tune(
+    model: str,
+    *,
+    data: Path,
+    out: Path,
+    kind: str | None = None,
+    trials: int = 30,
+    seeds: int = 1,
+    epochs: int | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Search a model's hyper-parameters on the validation split, and write a recipe for `imlcmm train --recipe`.
+
+    Args:
+        model: Name of the model.
+        data: Store or feature pickle.
+        out: Recipe to write, a .yaml file.
+        kind: Rules of the data set, for a pickle.
+        trials: Finished trials in all; a study that was interrupted goes on.
+        seeds: Seeds of each trial.
+        epochs: Epochs of each trial at most, if not the recipe's.
+        folder: Folder of the study; default runs/tune-MODEL.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import shipped_recipe
+    from imlcmm.training.tune import tune as search
+
+    found, opened = find_model(model), load_dataset(data, kind)
+    recipe = search(
+        found, opened, shipped_recipe(opened.spec.kind, found), trials=trials, seeds=seeds,
+        folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
+    )  # fmt: skip
+    recipe.write(out)
+    _show(f"{out} written: {recipe.source}")
+
+
+def models(name: str | None = None, *, data: Path | None = None, kind: str | None = None) -> None:
+    """List the models, or show one: its idea, paper, inputs and size.
+
+    Args:
+        name: Name of a model.
+        data: Data set whose shapes the size is for; without it, those of CH-SIMS v2.
+        kind: Rules of the data set, for a pickle.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
+    from imlcmm.training.recipe import shipped_recipe
+
+    if name is None:
+        _show(model_list())
+        return
+    model = find_model(name)
+    spec = load_dataset(data, kind).spec if data else CH_SIMS_V2
+    _show(model_card(model, shipped_recipe(spec.kind, model).build(spec), spec))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "convert": convert,
+    "simulate": simulate,
+    "evaluate": evaluate,
+    "leaderboard": leaderboard,
+    "tune": tune,
+    "models": models,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,18 +238,34 @@ def _run(words: list[str]) -> None:
         sub = _parser((command.__doc__ or "").splitlines()[0])
         if name == "evaluate":
             sub.add_argument("runs", nargs="+", type=Path, help="run folders")
-        sub.add_function_arguments(command, as_positional=True, skip={"runs"})
+        if name == "leaderboard":
+            sub.add_argument("--models", nargs="+", type=str, default=[], help="names of the models; default all")
+        if name == "models":
+            sub.add_argument("name", nargs="?", type=str, help="name of a model")
+        sub.add_function_arguments(command, as_positional=True, skip={"runs", "models", "options", "name"})
         commands.add_subcommand(name, sub)
     training = words[:1] == ["train"]
     if training:
-        _check_model_name(words)
+        words = _with_import_path(words)
     commands.add_subcommand("train", _train_parser(with_options=training))
+    words, options = _parted(words)
     given = parser.parse_args(words)
     chosen = given[given.subcommand]
+    if given.subcommand == "train" and chosen.recipe != "none":
+        given = parser.parse_args(["train", "--config", _recipe_options(chosen), *words[1:]])
     if given.subcommand == "train":
         train(parser.instantiate(given).train)
     else:
-        COMMANDS[given.subcommand](**{k: v for k, v in chosen.items() if k != "config"})
+        more = {"options": options} if given.subcommand == "leaderboard" else {}
+        COMMANDS[given.subcommand](**{k: v for k, v in chosen.items() if k != "config"}, **more)
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Part a leaderboard's own words from those after `--`, which are for the training of every model."""
+    if words[:1] != ["leaderboard"] or "--" not in words:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
 
 
 def _train_parser(*, with_options: bool) -> Any:
@@ -172,6 +282,11 @@ def _train_parser(*, with_options: bool) -> Any:
     parser.add_argument(
         "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
     )
+    parser.add_argument(
+        "--recipe",
+        default="auto",
+        help="defaults under your options: auto (the model's for this kind of data), none, a file",
+    )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
     parser.add_argument("--resume", type=bool, default=False, nargs="?", const=True, help="go on with what is there")
@@ -185,13 +300,34 @@ def _train_parser(*, with_options: bool) -> Any:
     return parser
 
 
-def _check_model_name(words: list[str]) -> None:
-    """Look the model up before the parser does, whose complaint does not list the models there are."""
+def _recipe_options(given: Any) -> str:
+    """Write the options of the recipe that was asked for as the parser's configuration, in JSON."""
+    import json
+
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import read_recipe, shipped_recipe
+
+    model = find_model(given.model.class_path)
+    if given.recipe == "auto":
+        kind = load_dataset(given.data, given.kind).spec.kind
+        recipe = shipped_recipe(kind, model, unlabelled=given.unlabelled is not None)
+    else:
+        recipe = read_recipe(Path(given.recipe))
+    options = {"class_path": given.model.class_path, "init_args": recipe.options}
+    return json.dumps({"model": options, "optimization": recipe.optimization})
+
+
+def _with_import_path(words: list[str]) -> list[str]:
+    """Replace the model's name, however it is spelt, by the import path that the parser reads."""
     from imlcmm.models import find_model
 
-    for flag, value in pairwise([part for word in words for part in word.split("=", 1)]):
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--model=") else [word])]
+    for i, (flag, value) in enumerate(pairwise(parts), start=1):
         if flag == "--model" and not value.endswith((".yaml", ".yml", ".json")):
-            find_model(value)
+            model = find_model(value)
+            parts[i] = f"{model.__module__}.{model.__qualname__}"
+    return parts
 
 
 def _parser(description: str, **options: Any) -> Any:
@@ -211,14 +347,6 @@ def _essence(message: str) -> str:
     noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(noise))
-
-
-def _build(model: type["SentimentModel"], spec: "DataSpec", options: dict[str, Any]) -> "SentimentModel":
-    """Build a model; what its layers say of an impossible option becomes one line."""
-    try:
-        return model(spec, **options)
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{model.__name__} cannot be built: {str(error).splitlines()[0]}; check --model.*") from error
 
 
 @contextmanager

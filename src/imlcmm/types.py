@@ -96,6 +96,18 @@ class Batch(NamedTuple):
         return sequence
 
 
+class Pass(NamedTuple):
+    """One pass of an epoch over the training clips.
+
+    Attributes:
+        name: What it is called.
+        reads_unlabelled: Whether clips without labels, where there are any, join the labelled ones.
+    """
+
+    name: str
+    reads_unlabelled: bool = True
+
+
 class Prediction(NamedTuple):
     """What a model says of a batch.
 

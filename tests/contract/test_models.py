@@ -5,6 +5,7 @@ import torch
 
 from imlcmm.errors import ModelError
 from imlcmm.models import find_model, list_models
+from imlcmm.modules.multi_view import GatedMemory
 from imlcmm.types import MODALITIES, Batch, DataSpec
 
 
@@ -23,12 +24,13 @@ def rows(batch: Batch, keep) -> Batch:
     return Batch(*map(pick, batch))
 
 
-def step(model, batch, optimizer):
-    optimizer.zero_grad()
-    loss = sum(model.loss(model(batch), batch).values())
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+def epoch(model, batch, optimizer, number):
+    model.train().on_epoch_start(number)
+    for each in model.passes:
+        model.begin_pass(each.name)
+        optimizer.zero_grad()
+        sum(model.loss(model(batch), batch).values()).backward()
+        optimizer.step()
 
 
 def test_predicts_one_finite_number_a_clip(model, make_batch):
@@ -86,9 +88,10 @@ def test_each_parameter_is_in_one_group(model):
 def test_trains_each_parameter(model, make_batch):
     before = {n: p.clone() for n, p in model.named_parameters()}
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for seed in range(4):
-        step(model.train(), make_batch(seed), optimizer)
-    assert not [n for n, p in model.named_parameters() if torch.equal(before[n], p)]
+    for number in range(4):
+        epoch(model, make_batch(number), optimizer, number)
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert not [n for n, p in trained.items() if torch.equal(before[n], p)]
 
 
 def test_overfits_eight_clips(model, make_batch):
@@ -96,14 +99,17 @@ def test_overfits_eight_clips(model, make_batch):
     for layer in model.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
+        if isinstance(layer, GatedMemory):
+            layer.dropout = (0.0, 0.0)
     steps, warmup = 200, 10
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     # Rise and fall as in training: at a constant rate the error after the last step is a matter of luck.
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min(1, (i + 1) / warmup) * (1 - i / steps))
-    for _ in range(steps):
-        step(model.train(), batch, optimizer)
+    for number in range(steps):
+        epoch(model, batch, optimizer, number)
         schedule.step()
-    error = (model.eval()(batch).sentiment - batch.label).abs().mean()
+    # Not in evaluation mode, where normalisation by running statistics differs by an eighth on eight clips.
+    error = (model(batch).sentiment - batch.label).abs().mean()
     assert error < 0.05 * (batch.label - batch.label.median()).abs().mean()
 
 
@@ -131,6 +137,6 @@ def test_refuses_other_features(model, spec):
 
 
 def test_unknown_model_is_named():
-    with pytest.raises(ModelError, match="there is no model 'TNF'; choose one of IMLCMM"):
+    with pytest.raises(ModelError, match=r"there is no model 'TNF'; choose one of LF_DNN, .*IMLCMM"):
         find_model("TNF")
     assert find_model("imlcmm.models.iml_cmm.IMLCMM") is list_models()["IMLCMM"]

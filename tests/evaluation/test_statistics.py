@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from imlcmm.evaluation.statistics import bootstrap_intervals, paired_test, video_resamples
+from imlcmm.evaluation.statistics import bootstrap, compare, interval, seed_mean, video_resamples
+
+
+def mae_interval(predictions, y, names, resamples=1000):
+    return interval(bootstrap(mae, predictions, y, names, resamples=resamples)["MAE"])
+
+
+def mae_difference(first, second, y, names, resamples):
+    draws = [bootstrap(mae, p, y, names, resamples=resamples)["MAE"] for p in (first, second)]
+    return compare(seed_mean(mae, first, y)["MAE"] - seed_mean(mae, second, y)["MAE"], *draws)
 
 
 def mae(p, y):
@@ -31,37 +40,37 @@ def test_intervals_cover_the_truth():
     inside = 0
     for seed in range(60):
         y, p, names = clips(seed)
-        low, high = bootstrap_intervals(mae, [p], y, names, resamples=200)["MAE"]
+        low, high = mae_interval([p], y, names, 200)
         inside += low < np.sqrt(2 / np.pi) < high
     assert 50 <= inside <= 60
 
 
 def test_clustering_widens_the_interval():
     y, p, names = clips(0)
-    clustered = bootstrap_intervals(mae, [p], y, names, resamples=300)["MAE"]
-    single = bootstrap_intervals(mae, [p], y, [str(i) for i in range(len(y))], resamples=300)["MAE"]
+    clustered = mae_interval([p], y, names, 300)
+    single = mae_interval([p], y, [str(i) for i in range(len(y))], 300)
     assert np.ptp(clustered) > 1.5 * np.ptp(single)
 
 
 def test_a_paired_test_finds_a_difference_and_only_that():
     y, p, names = clips(1)
-    better = paired_test(mae, [0.8 * p + 0.2 * y], [p], y, names, resamples=300)["MAE"]
+    better = mae_difference([0.8 * p + 0.2 * y], [p], y, names, 300)
     assert better.difference < 0
     assert better.high < 0
     assert better.p_value < 0.02
     generator = np.random.default_rng(5)
-    alike = paired_test(mae, [p + 0.05 * generator.normal(size=len(p))], [p + 0.05 * generator.normal(size=len(p))],
-                        y, names, resamples=300)["MAE"]  # fmt: skip
+    noisy = [[p + 0.05 * generator.normal(size=len(p))] for _ in range(2)]
+    alike = mae_difference(*noisy, y, names, 300)
     assert alike.p_value > 0.05
 
 
 def test_the_same_seed_draws_the_same_interval():
     y, p, names = clips(2)
-    assert bootstrap_intervals(mae, [p], y, names) == bootstrap_intervals(mae, [p], y, names)
+    assert mae_interval([p], y, names) == mae_interval([p], y, names)
 
 
 def test_intervals_average_over_seeds():
     y, p, names = clips(3)
-    low, high = bootstrap_intervals(mae, [p, y], y, names, resamples=200)["MAE"]
+    low, high = mae_interval([p, y], y, names, 200)
     assert low < mae(p, y)["MAE"] / 2 < high
-    assert paired_test(mae, [p, y], [p, y], y, names, resamples=50)["MAE"].difference == pytest.approx(0)
+    assert mae_difference([p, y], [p, y], y, names, 50).difference == pytest.approx(0)

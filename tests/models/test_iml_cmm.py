@@ -179,7 +179,7 @@ def test_a_bert_reads_the_tokens(batch, bert_folder, fine_tune, tmp_path):
     batch = batch._replace(tokens=tokens)
     model = IMLCMM(SPEC, text_encoder=bert_folder, fine_tune_text=fine_tune).train()
     sum(model.loss(model(batch), batch).values()).backward()
-    trained = [p.grad is not None for p in model.text_encoder.bert.embeddings.parameters()]
+    trained = [p.grad is not None for p in model.inputs.text_encoder.bert.embeddings.parameters()]
     assert all(trained) == fine_tune
     assert model.parameter_groups()[0]["lr"] == 1e-5
     model.eval().save_pretrained(tmp_path / "saved")

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from imlcmm.errors import TrainingError
-from imlcmm.models import IMLCMM, LF_DNN
+from imlcmm.models import AV_MC, IMLCMM, LF_DNN, MFN, MMIM, Self_MM
 from imlcmm.training import fit as fit_module
 from imlcmm.training.fit import TrainerOptions, train, train_seeds
+from imlcmm.training.loaders import EpochLoader
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import load_run
 from imlcmm.training.selection import best_epoch, is_over
@@ -82,6 +83,38 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(simulated, finished, tmp_p
     train(IMLCMM(simulated.spec, **SMALL) if stop > 2 else small(simulated), simulated, SHORT,
           folder=tmp_path, trainer=QUIET, resume=True)  # fmt: skip
     assert written(tmp_path) == written(finished)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"), [(MFN, {}), (MMIM, {}), (Self_MM, {}), (AV_MC, {"recurrent": True})], ids=str
+)
+def test_what_training_remembers_is_resumed(simulated, tmp_path, monkeypatch, model, options):
+    def go(folder, **more):
+        torch.manual_seed(7)
+        built, unlabelled = model(simulated.spec, **options), simulated.unlabelled
+        train(built, simulated, SHORT, folder=folder, trainer=QUIET, unlabelled=unlabelled, **more)
+
+    go(tmp_path / "whole")
+    epochs, finish = iter(range(100)), fit_module.TrainingModule.on_train_epoch_start
+
+    def interrupted(self):
+        if next(epochs) == 2:
+            raise RuntimeError("power cut")
+        finish(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module.TrainingModule, "on_train_epoch_start", interrupted)
+        with pytest.raises(RuntimeError, match="power cut"):
+            go(tmp_path / "cut")
+    go(tmp_path / "cut", resume=True)
+    assert written(tmp_path / "cut") == written(tmp_path / "whole")
+
+
+def test_models_that_see_all_clips_refuse_several_devices(simulated, tmp_path):
+    several = replace(QUIET, devices=2, strategy="ddp")
+    with pytest.raises(TrainingError, match="Self_MM cannot share its clips among devices"):
+        train(Self_MM(simulated.spec), simulated, SHORT, folder=tmp_path / "run", trainer=several)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_killed_process_resumes_to_the_same_bytes(simulated_folder, tmp_path):
@@ -166,11 +199,8 @@ def test_a_diverged_run_says_so(simulated, tmp_path):
 def test_groups_keep_their_own_learning_rate(simulated):
     class TwoGroups(LF_DNN):
         def parameter_groups(self):
-            head = list(self.head.parameters())
-            inside = {id(p) for p in head}
-            rest = [p for p in self.parameters() if id(p) not in inside]
-            return [{"name": "head", "params": head, "lr": 0.5}, {"name": "rest", "params": rest}]
+            return self.group(fusion={"lr": 0.5})
 
-    module = fit_module.TrainingModule(TwoGroups(simulated.spec), SHORT, lambda epoch, rank, world: [0] * 10)
+    module = fit_module.TrainingModule(TwoGroups(simulated.spec), SHORT, lambda *place: EpochLoader([0] * 10, {}))
     optimizer = module.configure_optimizers()["optimizer"]
     assert [group["initial_lr"] for group in optimizer.param_groups] == [0.5, 1e-3]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imlcmm.training.loaders import EpochBatches, SemiSupervisedBatches, Shard, join, training_loader, without_labels
+from imlcmm.training.loaders import EpochBatches, PassBatches, Shard, join, training_loader, without_labels
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(64, [32, 32]), (65, [32, 33]), (66, [32, 32, 2]), (5, [5]), (1, [1])])
@@ -32,7 +32,7 @@ def test_devices_share_the_batches_and_take_equally_many():
 
 
 def test_unlabelled_clips_come_round_again():
-    batches = list(SemiSupervisedBatches(EpochBatches(12, 4, 1, 0), unlabelled_rows=5, unlabelled_per_batch=4))
+    batches = list(PassBatches(EpochBatches(12, 4, 1, 0), unlabelled_rows=5))
     drawn = [row for batch in batches for labelled, row in batch if not labelled]
     assert len(batches) == 3
     assert len(drawn) == 12
@@ -53,6 +53,6 @@ def test_joined_batches_keep_their_clips(simulated):
 
 
 def test_the_semi_supervised_loader_mixes_both(simulated):
-    batch = next(iter(training_loader(simulated.train, simulated.unlabelled, 0, batch_size=8, seed=1)))
+    batch = next(iter(training_loader(simulated.train, simulated.unlabelled, 0, batch_size=8, seed=1).batches))
     assert batch.label.isnan().sum() == 8
     assert len(batch.label) == 16

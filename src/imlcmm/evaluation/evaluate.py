@@ -14,14 +14,12 @@ import torch
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
-from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap_intervals, paired_test
+from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap, compare, interval
 from imlcmm.evaluation.tables import comparison_table, markdown, score_table
 from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.training.run import Run, load_run
 from imlcmm.types import TARGETS
-
-Intervals = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Evaluation:
         scores: For each row of the table, the scores of each seed. Rows are "multimodal", each unimodal head against
             its own label ("text") and against the multimodal one ("text for M"), and "source-disjoint", the multimodal
             head on the clips whose video occurs in no other split.
-        intervals: For the same rows, 95 % bootstrap intervals over videos.
+        draws: For the same rows, each metric on bootstrap resamples of the videos.
         reference: Scores of the constant predictor and, for simulated clips, of the oracle.
     """
 
@@ -51,7 +49,7 @@ class Evaluation:
     ids: Sequence[str]
     videos: Sequence[str]
     scores: Mapping[str, Sequence[Scores]]
-    intervals: Mapping[str, Intervals]
+    draws: Mapping[str, Mapping[str, np.ndarray]]
     reference: Mapping[str, Scores]
 
     @property
@@ -60,8 +58,16 @@ class Evaluation:
         if "oracle TAV" not in self.reference:
             return None
         constant, best = self.reference["constant"]["MAE"], self.reference["oracle TAV"]["MAE"]
-        mine = float(np.mean([s["MAE"] for s in self.scores["multimodal"]]))
-        return (constant - mine) / (constant - best)
+        return (constant - self.mean("MAE")) / (constant - best)
+
+    def mean(self, metric: str) -> float:
+        """Average a metric of the multimodal head over the seeds."""
+        return float(np.mean([s[metric] for s in self.scores["multimodal"]]))
+
+    def minus(self, other: "Evaluation") -> dict[str, Comparison]:
+        """Compare the multimodal head with another run's on the same clips, in every metric."""
+        mine, its = self.draws["multimodal"], other.draws["multimodal"]
+        return {m: compare(self.mean(m) - other.mean(m), mine[m], its[m]) for m in mine}
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row a scored head and metric: mean and population deviation over seeds, and the interval."""
@@ -69,7 +75,7 @@ class Evaluation:
         for head, seeds in self.scores.items():
             for metric in seeds[0]:
                 values = [s[metric] for s in seeds]
-                low, high = self.intervals[head][metric]
+                low, high = interval(self.draws[head][metric])
                 mean, std = float(np.mean(values)), float(np.std(values))
                 rows.append((self.name, head, metric, mean, std, low, high, len(values)))
         return pd.DataFrame(rows, columns=["run", "head", "metric", "mean", "std", "low", "high", "seeds"])
@@ -166,13 +172,13 @@ def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str =
     rate = partial(score, data.spec.kind)
     videos = np.asarray(clips.videos)
     scores = {row: [rate(p[keep], y[keep]) for p in values] for row, (values, y, keep) in rows.items()}
-    intervals = {
-        row: bootstrap_intervals(rate, list(values[:, keep]), y[keep], videos[keep].tolist())
+    draws = {
+        row: bootstrap(rate, list(values[:, keep]), y[keep], videos[keep].tolist())
         for row, (values, y, keep) in rows.items()
     }
     name = name or type(models[0]).__name__
     return Evaluation(
-        name, data.spec.kind, data.simulated, predictions, labels, clips.ids, clips.videos, scores, intervals,
+        name, data.spec.kind, data.simulated, predictions, labels, clips.ids, clips.videos, scores, draws,
         reference_scores(data, clips),
     )  # fmt: skip
 
@@ -219,12 +225,7 @@ def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = 
         evaluate([run.load(seed) for seed in run.seeds], data, split, name=run.folder.name or run.name)
         for run in opened
     ]
-    rate = partial(score, data.spec.kind)
-    comparisons = {}
-    for a, b in combinations(evaluations, 2):
-        first, second = a.predictions["multimodal"], b.predictions["multimodal"]
-        tests = paired_test(rate, list(first), list(second), a.labels[:, 0], a.videos)
-        comparisons[f"{a.name} − {b.name}"] = tests
+    comparisons = {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)}
     return Report(evaluations, comparisons)
 
 

@@ -19,7 +19,7 @@ class Comparison(NamedTuple):
     p_value: float
 
 
-def bootstrap_intervals(
+def bootstrap(
     scorer: Scorer,
     predictions: Sequence[np.ndarray],
     label: np.ndarray,
@@ -27,8 +27,10 @@ def bootstrap_intervals(
     *,
     resamples: int = 1000,
     seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Compute 95 % intervals of each metric, averaged over seeds, by resampling whole videos.
+) -> dict[str, np.ndarray]:
+    """Compute each metric, averaged over seeds, on resamples of whole videos: (resamples,) each.
+
+    The same videos, resamples and seed give the same resamples, so that the draws of two runs are paired.
 
     Args:
         scorer: What is measured.
@@ -38,39 +40,42 @@ def bootstrap_intervals(
         resamples: Draws of the bootstrap.
         seed: Seed of the draws.
     """
-    draws = [_seed_mean(scorer, predictions, label, rows) for rows in video_resamples(videos, resamples, seed)]
-    return {name: _interval(np.array([d[name] for d in draws])) for name in draws[0]}
+    draws = [seed_mean(scorer, [p[rows] for p in predictions], label[rows])
+             for rows in video_resamples(videos, resamples, seed)]  # fmt: skip
+    return {name: np.array([d[name] for d in draws]) for name in draws[0]}
 
 
-def paired_test(
-    scorer: Scorer,
-    first: Sequence[np.ndarray],
-    second: Sequence[np.ndarray],
-    label: np.ndarray,
-    videos: Sequence[str],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Comparison]:
-    """Compare two runs on the same clips: first minus second, by a bootstrap over videos that both share.
+def interval(draws: np.ndarray) -> tuple[float, float]:
+    """Give the 95 % interval of bootstrap draws."""
+    finite = draws[np.isfinite(draws)]
+    if len(finite) == 0:
+        return (np.nan, np.nan)
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return (float(low), float(high))
+
+
+def compare(difference: float, first: np.ndarray, second: np.ndarray) -> Comparison:
+    """Compare two runs in a metric by their paired draws: first minus second.
 
     The p-value is twice the smaller share of resamples on one side of zero, with one added to both counts so that it
     is never zero (Davison and Hinkley 1997, section 4.2).
+
+    Args:
+        difference: Difference on the clips themselves.
+        first: (resamples,) draws of one run.
+        second: (resamples,) draws of the other.
     """
-    rows = np.arange(len(label))
-    a, b = (_seed_mean(scorer, p, label, rows) for p in (first, second))
-    draws: list[Scores] = []
-    for drawn in video_resamples(videos, resamples, seed):
-        x, y = (_seed_mean(scorer, p, label, drawn) for p in (first, second))
-        draws.append({name: x[name] - y[name] for name in x})
-    found = {}
-    for name in a:
-        differences = np.array([d[name] for d in draws])
-        differences = differences[np.isfinite(differences)]
-        below, above = (differences <= 0).sum(), (differences >= 0).sum()
-        p_value = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
-        found[name] = Comparison(a[name] - b[name], *_interval(differences), p_value)
-    return found
+    differences = first - second
+    differences = differences[np.isfinite(differences)]
+    below, above = (differences <= 0).sum(), (differences >= 0).sum()
+    p_value = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
+    return Comparison(difference, *interval(differences), p_value)
+
+
+def seed_mean(scorer: Scorer, predictions: Sequence[np.ndarray], label: np.ndarray) -> Scores:
+    """Average the scores of several seeds."""
+    scores = [scorer(p, label) for p in predictions]
+    return {name: float(np.mean([s[name] for s in scores])) for name in scores[0]}
 
 
 def video_resamples(videos: Sequence[str], resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -80,16 +85,3 @@ def video_resamples(videos: Sequence[str], resamples: int, seed: int) -> Iterato
     generator = np.random.default_rng(seed)
     for _ in range(resamples):
         yield np.concatenate([clips[i] for i in generator.integers(len(names), size=len(names))])
-
-
-def _seed_mean(scorer: Scorer, predictions: Sequence[np.ndarray], label: np.ndarray, rows: np.ndarray) -> Scores:
-    scores = [scorer(p[rows], label[rows]) for p in predictions]
-    return {name: float(np.mean([s[name] for s in scores])) for name in scores[0]}
-
-
-def _interval(draws: np.ndarray) -> tuple[float, float]:
-    finite = draws[np.isfinite(draws)]
-    if len(finite) == 0:
-        return (np.nan, np.nan)
-    low, high = np.quantile(finite, [0.025, 0.975])
-    return (float(low), float(high))

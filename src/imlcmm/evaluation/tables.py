@@ -7,18 +7,19 @@ import pandas as pd
 from imlcmm.evaluation.statistics import Comparison, Scores
 
 UNSCALED = ("MAE", "Corr", "R2")
+LOWER_IS_BETTER = ("MAE",)
 
 
 def score_table(frame: pd.DataFrame, reference: Mapping[str, Scores]) -> pd.DataFrame:
     """Lay out scores with a column a metric: `mean ± deviation [low, high]`, accuracies in percent."""
     metrics = list(dict.fromkeys(frame["metric"]))
     rows = [
-        {"run": name, "head": "", **{m: _number(m, scores[m]) for m in metrics}} for name, scores in reference.items()
+        {"run": name, "head": "", **{m: number(m, scores[m]) for m in metrics}} for name, scores in reference.items()
     ]
     for (run, head), group in frame.groupby(["run", "head"], sort=False):
         cells = {
-            r.metric: f"{_number(r.metric, r.mean)} ± {_number(r.metric, r.std)} "
-            f"[{_number(r.metric, r.low)}, {_number(r.metric, r.high)}]"
+            r.metric: f"{number(r.metric, r.mean)} ± {number(r.metric, r.std)} "
+            f"[{number(r.metric, r.low)}, {number(r.metric, r.high)}]"
             for r in group.itertuples()
         }
         rows.append({"run": run, "head": head, **cells})
@@ -30,8 +31,8 @@ def comparison_table(tests: Mapping[str, Comparison]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "metric": name,
-            "difference": _number(name, test.difference),
-            "95 % interval": f"[{_number(name, test.low)}, {_number(name, test.high)}]",
+            "difference": number(name, test.difference),
+            "95 % interval": f"[{number(name, test.low)}, {number(name, test.high)}]",
             "p": f"{test.p_value:.3f}",
         }
         for name, test in tests.items()
@@ -46,5 +47,32 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
 
 
-def _number(metric: str, value: float) -> str:
+def latex(table: pd.DataFrame, caption: str) -> str:
+    """Write a table in LaTeX, for the package booktabs; cells in **bold** stay bold."""
+
+    def cell(text: str) -> str:
+        bold = text.startswith("**")
+        for plain, escaped in (
+            ("*", ""),
+            ("_", r"\_"),
+            ("%", r"\%"),
+            ("±", r"$\pm$"),
+            ("−", "--"),
+            ("†", r"$\dagger$"),
+        ):
+            text = text.replace(plain, escaped)
+        return rf"\textbf{{{text}}}" if bold else text
+
+    rows = [" & ".join(cell(str(v)) for v in row) + r" \\" for row in table.itertuples(index=False)]
+    head = " & ".join(cell(str(c)) for c in table.columns) + r" \\"
+    columns = "l" + "r" * (len(table.columns) - 1)
+    begin = [r"\begin{table}", r"\centering", rf"\caption{{{cell(caption)}}}", rf"\begin{{tabular}}{{{columns}}}"]
+    return (
+        "\n".join([*begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+        + "\n"
+    )
+
+
+def number(metric: str, value: float) -> str:
+    """Write a score as papers do: accuracies in percent."""
     return f"{value:.3f}" if metric in UNSCALED else f"{100 * value:.1f}"

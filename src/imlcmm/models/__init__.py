@@ -3,11 +3,46 @@
 from importlib import import_module
 
 from imlcmm.errors import ModelError
+from imlcmm.models.almt import ALMT
+from imlcmm.models.av_mc import AV_MC
 from imlcmm.models.base import SentimentModel
+from imlcmm.models.bert_mag import BERT_MAG
+from imlcmm.models.graph_mfn import Graph_MFN
 from imlcmm.models.iml_cmm import IMLCMM
 from imlcmm.models.lf_dnn import LF_DNN
+from imlcmm.models.lmf import LMF
+from imlcmm.models.mfn import MFN
+from imlcmm.models.misa import MISA
+from imlcmm.models.mlf_dnn import MLF_DNN
+from imlcmm.models.mlmf import MLMF
+from imlcmm.models.mmim import MMIM
+from imlcmm.models.mtfn import MTFN
+from imlcmm.models.mult import MulT
+from imlcmm.models.self_mm import Self_MM
+from imlcmm.models.tfn import TFN
 
-__all__ = ["IMLCMM", "LF_DNN", "SentimentModel", "find_model", "list_models"]
+# In the order of the paper's table 2.
+__all__ = [  # noqa: RUF022
+    "LF_DNN",
+    "TFN",
+    "LMF",
+    "MFN",
+    "Graph_MFN",
+    "MulT",
+    "BERT_MAG",
+    "MISA",
+    "MMIM",
+    "Self_MM",
+    "ALMT",
+    "MLF_DNN",
+    "MTFN",
+    "MLMF",
+    "AV_MC",
+    "IMLCMM",
+    "SentimentModel",
+    "find_model",
+    "list_models",
+]
 
 
 def list_models() -> dict[str, type[SentimentModel]]:
@@ -26,8 +61,9 @@ def find_model(name: str) -> type[SentimentModel]:
     Raises:
         ModelError: If there is no such model; the message lists the registered ones.
     """
-    if name in list_models():
-        return list_models()[name]
+    registered = {_plain(known): model for known, model in list_models().items()}
+    if _plain(name) in registered:
+        return registered[_plain(name)]
     module, _, attribute = name.rpartition(".")
     try:
         found = getattr(import_module(module), attribute)
@@ -39,3 +75,8 @@ def find_model(name: str) -> type[SentimentModel]:
     if not (isinstance(found, type) and issubclass(found, SentimentModel)):
         raise ModelError(f"'{name}' is not a model: it must be a subclass of imlcmm.models.SentimentModel")
     return found
+
+
+def _plain(name: str) -> str:
+    """Leave away how a name is spelt: Self-MM, self_mm and SelfMM are one model."""
+    return name.lower().replace("-", "").replace("_", "")

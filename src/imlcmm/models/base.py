@@ -1,5 +1,6 @@
 """The contract that every model keeps."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.models.objectives import Regression, mean_error
-from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
+from imlcmm.models.search import Choice, Range
+from imlcmm.modules.inputs import Inputs
+from imlcmm.types import MODALITIES, Batch, DataSpec, Pass, Prediction
 
 
 class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict, lambda values: DataSpec(**values))}):
@@ -20,9 +23,52 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     """
 
     paper: ClassVar[str]
-    """BibTeX-like key of the paper the model comes from."""
+    """The paper that the model comes from, as one cites it."""
+
+    learns_unimodal_labels: ClassVar[bool] = False
+    """Whether single modalities have tasks, which take the multimodal label where there is no other."""
+
+    learns_unlabelled_clips: ClassVar[bool] = False
+    """Whether clips without labels teach the model anything."""
+
+    search_space: ClassVar[Mapping[str, Range | Choice]] = {}
+    """What `imlcmm tune` tries for the constructor's arguments; what is tried of `Optimization` is the same for all."""
+
+    passes: tuple[Pass, ...] = (Pass("train"),)
+    """The passes over the training clips that make an epoch, in order."""
+
+    training_state: ClassVar[tuple[str, ...]] = ()
+    """Names of the buffers, besides those of a checkpoint, that an interrupted training needs to go on."""
+
+    several_devices: ClassVar[bool] = True
+    """Whether each of several devices can train on its share of the clips."""
 
     spec: DataSpec
+    inputs: Inputs
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        text_encoder: str | dict[str, Any] | None = None,
+        fine_tune_text: bool = False,
+        text_encoder_lr: float = 1e-5,
+    ) -> None:
+        """Build what reads the batches.
+
+        Args:
+            spec: Shape of the data set.
+            text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
+            fine_tune_text: Whether training changes the text encoder.
+            text_encoder_lr: Learning rate of a fine-tuned text encoder.
+        """
+        super().__init__()
+        self.spec = spec
+        self.inputs = Inputs(spec, text_encoder, fine_tune_text=fine_tune_text)
+        self.text_encoder_lr = text_encoder_lr
+        if self.inputs.text_encoder is not None:
+            # The checkpoint carries the weights, so it must not ask for the source again.
+            self.replace_in_config("text_encoder", self.inputs.text_encoder.configuration())
 
     def forward(self, batch: Batch) -> Prediction:
         """Predict the sentiment of each clip of a batch."""
@@ -36,13 +82,35 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
 
     def prepare(self, train: ClipDataset) -> None:
         """Take from the train split what the model must know before its first step, such as feature statistics."""
+        self.inputs.set_statistics(train.statistics())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Split the parameters into named groups; options such as `lr` in a group replace the run's own."""
-        return [{"name": "all", "params": list(self.parameters())}]
+        return self.group()
+
+    def group(self, **options: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Group the parameters by the attribute of the model that they belong to, and a text encoder's by themselves.
+
+        Args:
+            options: For an attribute's name, the options of its parameters; those of all others are the "rest".
+        """
+        encoder, rate = list(self.inputs.parameters()), {"lr": self.text_encoder_lr}
+        groups: list[dict[str, Any]] = [
+            # As BERT is trained: biases and normalisations do not decay.
+            {"name": "text_encoder", "params": [p for p in encoder if p.ndim > 1], **rate},
+            {"name": "text_encoder_vectors", "params": [p for p in encoder if p.ndim < 2], **rate, "weight_decay": 0.0},
+        ]
+        for name, values in options.items():
+            groups.append({"name": name, "params": list(self.get_submodule(name).parameters()), **values})
+        inside = {id(p) for group in groups for p in group["params"]}
+        groups.append({"name": "rest", "params": [p for p in self.parameters() if id(p) not in inside]})
+        return [group for group in groups if group["params"]]
 
     def on_epoch_start(self, epoch: int) -> None:
         """Do what the model's schedule asks for before an epoch (counted from 0)."""
+
+    def begin_pass(self, name: str) -> None:
+        """Do what changes from one pass of an epoch to the next."""
 
     def diagnostics(self, batch: Batch) -> dict[str, float]:
         """Measure on a batch what a run should log besides its losses, such as the share of inputs off a grid."""

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from imlcmm.datasets.loading import ClipDataset
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.objectives import ObjectiveName, mean_error, objective_for
+from imlcmm.models.objectives import ObjectiveName, objective_for, read_heads, weighted_errors
+from imlcmm.models.search import Choice, Range
 from imlcmm.modules.attention import Activation, TransformerLayer
 from imlcmm.modules.connector import Connector
 from imlcmm.modules.hyper_modality import HyperModalityFusion
@@ -16,8 +16,6 @@ from imlcmm.modules.intra_modal import IntraModalExtractor
 from imlcmm.modules.kan import KAN
 from imlcmm.modules.mixup import Mixup
 from imlcmm.modules.pooling import AttentionPool
-from imlcmm.modules.standardize import Standardize
-from imlcmm.modules.text_encoder import TextEncoder
 from imlcmm.types import MODALITIES, TARGETS, Batch, DataSpec, Prediction
 
 HEAD_WIDTH = 64
@@ -34,7 +32,22 @@ class IMLCMM(SentimentModel):
     `Prediction.attention` holds each modality's pooling weights, (batch, steps).
     """
 
-    paper: ClassVar[str] = "zhang2025imlcmm"
+    paper: ClassVar[str] = (
+        "Zhang, Yang, Zhang: IML-CMM: A Multimodal Sentiment Analysis Framework Integrating Intra-Modal Learning and "
+        "Cross-Modal Mixup Enhancement (2025)"
+    )
+    learns_unimodal_labels: ClassVar = True
+    learns_unlabelled_clips: ClassVar = True
+    search_space: ClassVar = {
+        "width": Choice((64, 128)),
+        "dropout": Range(0.1, 0.5),
+        "fusion_depth": Choice((1, 2, 3)),
+        "grid_size": Choice((3, 5, 8)),
+        "text_weight": Range(0.2, 1.0),
+        "audio_weight": Range(0.2, 1.0),
+        "vision_weight": Range(0.2, 1.0),
+        "mixup_weight": Range(0.1, 1.0),
+    }
 
     def __init__(
         self,
@@ -107,8 +120,9 @@ class IMLCMM(SentimentModel):
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
         """
-        super().__init__()
-        self.spec = spec
+        super().__init__(
+            spec, text_encoder=text_encoder, fine_tune_text=fine_tune_text, text_encoder_lr=text_encoder_lr
+        )
         self.objective = objective_for(objective, spec)
         self.task_weights = dict(
             zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True)
@@ -118,20 +132,16 @@ class IMLCMM(SentimentModel):
             "vision": mixup_weight * mixup_vision_weight,
         }
         self.mixup_alpha, self.l1_weight, self.entropy_weight = mixup_alpha, l1_weight, entropy_weight
-        self.text_encoder_lr = text_encoder_lr
-        self.text_encoder = None if text_encoder is None else TextEncoder(text_encoder, fine_tune=fine_tune_text)
-        widths = dict(spec.widths)
-        if self.text_encoder is not None:
-            widths["text"] = self.text_encoder.width
-            # The checkpoint carries the weights, so it must not ask for the source again.
-            self.replace_in_config("text_encoder", self.text_encoder.configuration())
         mapping = Connector(connector, grid_size, spline_order, (grid_low, grid_high))
         layer = partial(TransformerLayer, width, heads, feedforward, activation=activation, dropout=dropout)
-        self.standardize = nn.ModuleDict({m: Standardize(widths[m]) for m in MODALITIES})
         self.extractors = nn.ModuleDict(
             {
                 m: IntraModalExtractor(
-                    mapping.layer(widths[m], width), layer(), width=width, tokens=tokens, steps=spec.steps[m]
+                    mapping.layer(self.inputs.widths[m], width),
+                    layer(),
+                    width=width,
+                    tokens=tokens,
+                    steps=spec.steps[m],
                 )
                 for m in MODALITIES
             }
@@ -149,19 +159,12 @@ class IMLCMM(SentimentModel):
                 layer, width=width, tokens=tokens, heads=heads, depth=fusion_depth, reads_text=fusion_reads_text
             )
 
-    def prepare(self, train: ClipDataset) -> None:
-        """Standardise each modality by the train split; states of a text encoder are normalised already."""
-        statistics = train.statistics()
-        for m, standardize in self.standardize.items():
-            if isinstance(standardize, Standardize) and (m != "text" or self.text_encoder is None):
-                standardize.set_statistics(*statistics[m])
-
     def forward(self, batch: Batch) -> Prediction:
         """Extract each modality, pool it for its own head, and fuse the tokens of all three."""
         present = {m: batch.masks[m].any(1) for m in MODALITIES}
         tokens, pooled, attention = {}, {}, {}
         for m in MODALITIES:
-            sequence, mask = self.input(m, batch)
+            sequence, mask = self.inputs(m, batch)
             tokens[m], frames = self.extractors[m](sequence, mask, read_frames=self.read_frames[m])
             if m in self.pools:
                 pooled[m], attention[m] = self.pool_modality(m, tokens[m], frames, mask)
@@ -171,18 +174,11 @@ class IMLCMM(SentimentModel):
         else:
             fused = torch.cat([pooled[m] * present[m].unsqueeze(-1) for m in MODALITIES], dim=-1)
         raw["multimodal"] = self.multimodal_head(fused)
-        unimodal = {m: self.objective.sentiment(raw[m]).masked_fill(~present[m], torch.nan) for m in self.heads}
-        return Prediction(self.objective.sentiment(raw["multimodal"]), unimodal, raw, attention)
+        return read_heads(self.objective, raw, batch, attention=attention)
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Weigh the errors of the heads, the mixup consistency while training, and the splines' regulariser."""
-        labels = {"multimodal": batch.label, **batch.unimodal_labels}
-        terms = {}
-        for name, raw in prediction.logits.items():
-            label = labels[name]
-            if name != "multimodal":
-                label = label.masked_fill(~batch.masks[name].any(1), torch.nan)
-            terms[name] = self.task_weights[name] * mean_error(self.objective, raw, self.objective.target(label))
+        terms = weighted_errors(self.objective, prediction, batch, self.task_weights)
         if self.training:
             for m, weight in self.mixup_weights.items():
                 if weight and m in self.heads:
@@ -199,7 +195,7 @@ class IMLCMM(SentimentModel):
         rows = batch.masks[modality].any(1).nonzero().squeeze(-1)
         if len(rows) == 0:
             return prediction.sentiment.new_zeros(())
-        sequence, mask = (x[rows] for x in self.input(modality, batch))
+        sequence, mask = (x[rows] for x in self.inputs(modality, batch))
         label, raw = batch.unimodal_labels[modality][rows], prediction.logits[modality][rows]
         target = torch.where(
             label.isnan().unsqueeze(-1), self.objective.pseudo_target(raw), self.objective.target(label)
@@ -211,16 +207,6 @@ class IMLCMM(SentimentModel):
         )
         pooled, _ = self.pool_modality(modality, tokens, frames, mixed_mask)
         return self.objective.error(self.heads[modality](pooled), mixup.mix(target)).mean()
-
-    def input(self, modality: str, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Give the standardised sequence of a modality, (batch, steps, width), and its mask."""
-        if modality == "text" and self.text_encoder is not None and batch.tokens is not None:
-            sequence = self.text_encoder(batch.tokens)
-        else:
-            sequence = batch.sequence(modality)
-        mask = batch.masks[modality]
-        standardised: Tensor = self.standardize[modality](sequence, mask)
-        return standardised, mask
 
     def pool_modality(
         self, modality: str, tokens: Tensor, frames: Tensor | None, mask: Tensor
@@ -236,24 +222,12 @@ class IMLCMM(SentimentModel):
         parts = [layer.regularizer() for layer in self.modules() if isinstance(layer, KAN)]
         return sum((self.l1_weight * l1 + self.entropy_weight * h for l1, h in parts), torch.zeros(()))
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Give a fine-tuned text encoder its own, smaller learning rate."""
-        if self.text_encoder is None:
-            return [{"name": "all", "params": list(self.parameters())}]
-        encoder = list(self.text_encoder.parameters())
-        inside = {id(p) for p in encoder}
-        rest = [p for p in self.parameters() if id(p) not in inside]
-        return [
-            {"name": "text_encoder", "params": encoder, "lr": self.text_encoder_lr},
-            {"name": "rest", "params": rest},
-        ]
-
     @torch.no_grad()
     def diagnostics(self, batch: Batch) -> dict[str, float]:
         """Measure the share of standardised inputs outside the spline grid of each modality's connector."""
         shares = {}
         for m in MODALITIES:
-            sequence, mask = self.input(m, batch)
+            sequence, mask = self.inputs(m, batch)
             connector = self.extractors[m].connector
             if isinstance(connector, KAN) and mask.any():
                 shares[f"outside_grid_{m}"] = connector.outside_share(sequence[mask])

@@ -1,34 +1,34 @@
-"""LF_DNN: late fusion of three encoders."""
+"""LF_DNN: late fusion."""
 
 from typing import ClassVar
 
-import torch
-from torch import nn
+from imlcmm.models.search import Choice, Range
+from imlcmm.models.utterance_fusion import CH_SIMS, ENCODER_SEARCH, UtteranceFusion
+from imlcmm.modules.fusion import ConcatFusion
+from imlcmm.modules.subnetworks import SubnetworkSizes
+from imlcmm.types import DataSpec
 
-from imlcmm.models.base import SentimentModel
-from imlcmm.modules.subnetworks import AverageSubnetwork, TextSubnetwork
-from imlcmm.types import Batch, DataSpec, Prediction
+SIZES = SubnetworkSizes(
+    text_hidden=64, text_out=256, audio_hidden=32, vision_hidden=64, audio_dropout=0.4, vision_dropout=0.4
+)
 
 
-class LF_DNN(SentimentModel):  # noqa: N801 (the field writes it so)
-    """Late-fusion network: encode each modality to one vector, concatenate, and regress.
+class LF_DNN(UtteranceFusion):  # noqa: N801 (the field writes it so)
+    """Encode each modality to one vector, concatenate the three, and regress."""
 
-    Follows the model of that name in Yu et al. (2020), "CH-SIMS". Audio and vision are averaged over real frames, where
-    the reference averages padding too.
-    """
-
-    paper: ClassVar[str] = "yu2020chsims"
+    paper: ClassVar = CH_SIMS
+    search_space: ClassVar = {
+        **ENCODER_SEARCH,
+        "encoders.text_out": Choice((32, 64, 128, 256)),
+        "fusion_hidden": Choice((32, 64, 128)),
+        "fusion_dropout": Range(0.1, 0.6),
+    }
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        text_hidden: int = 64,
-        text_out: int = 256,
-        audio_hidden: int = 32,
-        vision_hidden: int = 64,
-        audio_dropout: float = 0.4,
-        vision_dropout: float = 0.4,
+        encoders: SubnetworkSizes = SIZES,
         fusion_hidden: int = 32,
         fusion_dropout: float = 0.4,
     ) -> None:
@@ -36,30 +36,9 @@ class LF_DNN(SentimentModel):  # noqa: N801 (the field writes it so)
 
         Args:
             spec: Shape of the data set.
-            text_hidden: Width of the text LSTM.
-            text_out: Width of the text vector.
-            audio_hidden: Width of the audio vector.
-            vision_hidden: Width of the vision vector.
-            audio_dropout: Dropout before the audio encoder.
-            vision_dropout: Dropout before the vision encoder.
+            encoders: Sizes of the three encoders.
             fusion_hidden: Width of the layers after the concatenation.
             fusion_dropout: Dropout before these layers.
         """
-        super().__init__()
-        self.spec = spec
-        self.text = TextSubnetwork(spec.widths["text"], text_hidden, text_out)
-        self.audio = AverageSubnetwork(spec.widths["audio"], audio_hidden, audio_dropout)
-        self.vision = AverageSubnetwork(spec.widths["vision"], vision_hidden, vision_dropout)
-        self.head = nn.Sequential(
-            nn.Dropout(fusion_dropout),
-            nn.Linear(audio_hidden + vision_hidden + text_out, fusion_hidden),
-            nn.ReLU(),
-            nn.Linear(fusion_hidden, fusion_hidden),
-            nn.ReLU(),
-            nn.Linear(fusion_hidden, 1),
-        )
-
-    def forward(self, batch: Batch) -> Prediction:
-        """Encode, concatenate and regress."""
-        encoded = [getattr(self, m)(batch.sequence(m), batch.masks[m]) for m in ("audio", "vision", "text")]
-        return Prediction(self.head(torch.cat(encoded, dim=-1)).squeeze(-1))
+        super().__init__(spec, encoders)
+        self.fusion = ConcatFusion(encoders.widths, fusion_hidden, fusion_dropout)

@@ -1,21 +1,26 @@
 """What a sentiment head is trained for: a value, or a class."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from imlcmm.types import DataSpec
+from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
 ObjectiveName = Literal["regression", "classification"]
 
 
 class Regression:
-    """Predict the label itself, by its absolute error (IML-CMM equations 23-24)."""
+    """Predict the label itself, by its absolute error (IML-CMM equations 23-24) or its squared one."""
 
     outputs = 1
+
+    def __init__(self, *, squared: bool = False) -> None:
+        """Choose the error."""
+        self.squared = squared
 
     def sentiment(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
         """Read the value."""
@@ -30,8 +35,9 @@ class Regression:
         return raw.detach()
 
     def error(self, raw: Float[Tensor, "batch 1"], target: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
-        """Compute |prediction - label|."""
-        return (raw - target).abs().squeeze(-1)
+        """Compute |prediction - label|, or its square."""
+        difference = (raw - target).squeeze(-1)
+        return difference.square() if self.squared else difference.abs()
 
 
 class Classification:
@@ -81,3 +87,31 @@ def mean_error(
     known = target.isfinite().all(-1)
     # Selected first: the derivative at an unknown target is NaN, and zero times NaN would reach the weights.
     return objective.error(raw[known], target[known]).sum() / known.sum().clamp(min=1)
+
+
+def read_heads(objective: Objective, raw: Mapping[str, Tensor], batch: Batch, **others: Any) -> Prediction:
+    """Make a prediction of the raw outputs of the heads; the head of an absent modality gives NaN.
+
+    Args:
+        objective: What the heads are trained for.
+        raw: (batch, outputs) of the multimodal head, and of each modality that has a head.
+        batch: What was read.
+        others: Other attributes of the prediction.
+    """
+    unimodal = {
+        m: objective.sentiment(raw[m]).masked_fill(~batch.masks[m].any(1), torch.nan) for m in MODALITIES if m in raw
+    }
+    return Prediction(objective.sentiment(raw["multimodal"]), unimodal, raw, **others)
+
+
+def weighted_errors(
+    objective: Objective, prediction: Prediction, batch: Batch, weights: Mapping[str, float]
+) -> dict[str, Tensor]:
+    """Weigh the mean error of each head against its own label; a clip without the modality does not count."""
+    terms = {}
+    for name, raw in prediction.logits.items():
+        label = batch.label
+        if name != "multimodal":
+            label = batch.unimodal_labels[name].masked_fill(~batch.masks[name].any(1), torch.nan)
+        terms[name] = weights[name] * mean_error(objective, raw, objective.target(label))
+    return terms

@@ -28,34 +28,37 @@ class Attention(nn.Module):
     memory for clips of 925 frames.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, head_width: int | None = None, bias: bool = True) -> None:
         """Build the four projections.
 
         Args:
             width: Features of both sequences and of the result.
-            heads: Heads, each of width / heads features.
+            heads: Attention heads.
+            head_width: Features of each head; without it, width / heads.
+            bias: Whether queries, keys and values have a bias.
 
         Raises:
             ModelError: If the width is no multiple of the heads.
         """
         super().__init__()
-        if heads < 1 or width % heads:
+        if heads < 1 or (head_width is None and width % heads):
             raise ModelError(f"a width of {width} is no multiple of {heads} attention heads; change one of them")
         self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.out = nn.Linear(width, width)
+        inner = width if head_width is None else heads * head_width
+        self.query = nn.Linear(width, inner, bias=bias)
+        self.key_value = nn.Linear(width, 2 * inner, bias=bias)
+        self.out = nn.Linear(inner, width)
 
     def forward(
         self,
         query: Float[Tensor, "batch queries width"],
         context: Float[Tensor, "batch keys width"],
-        mask: Bool[Tensor, "batch keys"] | None = None,
+        mask: Bool[Tensor, "batch *queries keys"] | None = None,
     ) -> Float[Tensor, "batch queries width"]:
-        """Read the context's steps that the mask marks True, or all of them without a mask."""
+        """Read the context's steps that the mask marks True, for all queries or for each; all without a mask."""
         q = split_heads(self.query(query), self.heads)
         k, v = (split_heads(x, self.heads) for x in self.key_value(context).chunk(2, dim=-1))
-        visible = None if mask is None else mask[:, None, None, :]
+        visible = None if mask is None else mask.view(len(mask), 1, -1, mask.shape[-1])
         read: Tensor = self.out(merge_heads(F.scaled_dot_product_attention(q, k, v, visible)))
         return read
 
@@ -72,6 +75,10 @@ class TransformerLayer(nn.Module):
         cross: bool = False,
         activation: Activation = "relu",
         dropout: float = 0.0,
+        inner_dropout: float | None = None,
+        read_dropout: float = 0.0,
+        head_width: int | None = None,
+        bias: bool = True,
     ) -> None:
         """Build the layer.
 
@@ -81,29 +88,35 @@ class TransformerLayer(nn.Module):
             feedforward: Hidden features of the feed-forward network.
             cross: Whether the context is another sequence, normalised by a layer of its own.
             activation: Nonlinearity of the feed-forward network.
-            dropout: Dropout on the results of both parts and inside the feed-forward network.
+            dropout: Dropout on the results of both parts.
+            inner_dropout: Dropout inside the feed-forward network, if another one.
+            read_dropout: Further dropout on the result of attention.
+            head_width: Features of an attention head; without it, width / heads.
+            bias: Whether queries, keys and values have a bias.
         """
         super().__init__()
         self.norm_query = nn.LayerNorm(width)
         self.norm_context = nn.LayerNorm(width) if cross else None
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads, head_width=head_width, bias=bias)
         self.feedforward = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, feedforward),
             nn.ReLU() if activation == "relu" else nn.GELU(),
-            nn.Dropout(dropout),
+            nn.Dropout(dropout if inner_dropout is None else inner_dropout),
             nn.Linear(feedforward, width),
         )
         self.dropout = nn.Dropout(dropout)
+        self.read_dropout = nn.Dropout(read_dropout)
 
     def forward(
         self,
         query: Float[Tensor, "batch queries width"],
         context: Float[Tensor, "batch keys width"],
-        mask: Bool[Tensor, "batch keys"] | None = None,
+        mask: Bool[Tensor, "batch *queries keys"] | None = None,
     ) -> Float[Tensor, "batch queries width"]:
         """Update the queries from the context; for self-attention the queries are (a part of) the context."""
         normalised = (self.norm_context or self.norm_query)(context)
-        query = query + self.dropout(self.attention(self.norm_query(query), normalised, mask))
+        read = self.read_dropout(self.attention(self.norm_query(query), normalised, mask))
+        query = query + self.dropout(read)
         updated: Tensor = query + self.dropout(self.feedforward(query))
         return updated

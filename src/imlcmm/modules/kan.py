@@ -92,7 +92,7 @@ class KAN(nn.Module):
         if self.knots is not None or torch.compiler.is_compiling():
             return self.forward_plain(x)
         rows = x.reshape(-1, self.in_features)
-        y: Tensor = _UniformKAN.apply(rows, self.weight, self.grid, self._product_type(x))  # type: ignore[no-untyped-call]
+        y: Tensor = _UniformKAN.apply(rows, self.weight, self.grid, self._product_type(x))
         return y.view(*x.shape[:-1], self.out_features)
 
     def forward_plain(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:

@@ -25,7 +25,7 @@ def use_onednn_matmul(enabled: bool = True) -> bool:
         Whether oneDNN is in use now; the reason is logged.
     """
     settings = getattr(torch.backends.mkldnn, "matmul", None)
-    if settings is None or not hasattr(settings, "fp32_precision") or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if settings is None or not hasattr(settings, "fp32_precision") or not torch.backends.mkldnn.is_available():
         logger.info("float32 matrix products: PyTorch's default, this build offers no oneDNN switch")
         return False
     settings.fp32_precision = "none"

@@ -1,4 +1,4 @@
-"""The perceptron that stands in for a KAN layer when the KAN is ablated."""
+"""Perceptrons of a certain shape."""
 
 from torch import nn
 
@@ -10,3 +10,18 @@ class EqualSizeMLP(nn.Sequential):
         """Choose the hidden width for `slots` weights an edge: bases of the spline and one for the SiLU branch."""
         hidden = max(1, round((slots * in_features * out_features - out_features) / (in_features + out_features + 1)))
         super().__init__(nn.Linear(in_features, hidden), nn.SiLU(), nn.Linear(hidden, out_features))
+
+
+class RegressionHead(nn.Sequential):
+    """Regress one value by three dense layers after dropout, as the heads of CH-SIMS's baselines do."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        """Build the layers for vectors of `width` features."""
+        super().__init__(
+            nn.Dropout(dropout),
+            nn.Linear(width, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )

@@ -1,7 +1,7 @@
 """Pooling of a sequence into one vector."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
@@ -23,3 +23,24 @@ class AttentionPool(nn.Module):
         score = self.score(sequence).squeeze(-1).masked_fill(~mask, torch.finfo(sequence.dtype).min)
         weights = score.softmax(dim=-1)
         return torch.einsum("bs,bsw->bw", weights, sequence), weights
+
+
+def masked_mean(
+    sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
+) -> Float[Tensor, "batch width"]:
+    """Average the real steps; an absent modality averages to zero."""
+    total = torch.einsum("bs,bsw->bw", mask.to(sequence.dtype), sequence)
+    return total / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def steps_to_read(mask: Bool[Tensor, "batch steps"]) -> Int[Tensor, " batch"]:
+    """Count the steps of each row up to its last real one; an absent modality is read as one step of zeros."""
+    return (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(1).clamp(min=1)
+
+
+def last_step(
+    sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
+) -> Float[Tensor, "batch width"]:
+    """Take the last real step of each row."""
+    last = steps_to_read(mask) - 1
+    return sequence[last.new_tensor(range(len(last))), last]

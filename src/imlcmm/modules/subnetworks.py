@@ -1,9 +1,14 @@
-"""The encoders of one modality that the LF_DNN, TFN and LMF families share."""
+"""Encoders of one modality into one vector."""
 
-import torch
+from dataclasses import dataclass
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+
+from imlcmm.modules.inputs import Inputs
+from imlcmm.modules.pooling import masked_mean
+from imlcmm.modules.recurrent import LastState
+from imlcmm.types import MODALITIES, Batch
 
 
 class AverageSubnetwork(nn.Module):
@@ -21,28 +26,64 @@ class AverageSubnetwork(nn.Module):
     def forward(
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch hidden"]:
-        """Average the real frames and encode the result; an absent modality averages to zero."""
-        total = (sequence * mask.unsqueeze(-1)).sum(1)
-        encoded: Tensor = self.layers(total / mask.sum(1, keepdim=True).clamp(min=1))
+        """Average the real frames and encode the result."""
+        encoded: Tensor = self.layers(masked_mean(sequence, mask))
         return encoded
 
 
-class TextSubnetwork(nn.Module):
-    """Encode text features by the last state of an LSTM over the real steps (Zadeh et al. 2017, "TextSubNet")."""
+class SequenceSubnetwork(nn.Module):
+    """Encode a sequence by an LSTM's last state and a dense layer (Zadeh et al. 2017, "TextSubNet")."""
 
-    def __init__(self, width: int, hidden: int, out: int) -> None:
+    def __init__(self, width: int, hidden: int, out: int, *, bidirectional: bool = False) -> None:
         """Build the layers."""
         super().__init__()
-        self.lstm = nn.LSTM(width, hidden, batch_first=True)
-        self.out = nn.Linear(hidden, out)
+        self.last_state = LastState(width, hidden, bidirectional=bidirectional)
+        self.out = nn.Linear((1 + bidirectional) * hidden, out)
 
     def forward(
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch out"]:
-        """Read up to each row's last real step; an absent text is read as one step of zeros."""
-        last_real = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(1).clamp(min=1)
-        real = sequence * mask.unsqueeze(-1)
-        packed = pack_padded_sequence(real, last_real.cpu(), batch_first=True, enforce_sorted=False)
-        _, (last, _) = self.lstm(packed)
-        encoded: Tensor = self.out(last[-1])
+        """Read up to each row's last real step."""
+        encoded: Tensor = self.out(self.last_state(sequence, mask))
         return encoded
+
+
+@dataclass(frozen=True)
+class SubnetworkSizes:
+    """How large the three encoders are.
+
+    Attributes:
+        text_hidden: Width of the text LSTM.
+        text_out: Width of the text vector.
+        audio_hidden: Width of the audio vector.
+        vision_hidden: Width of the vision vector.
+        audio_dropout: Dropout before the audio encoder.
+        vision_dropout: Dropout before the vision encoder.
+    """
+
+    text_hidden: int
+    text_out: int
+    audio_hidden: int
+    vision_hidden: int
+    audio_dropout: float
+    vision_dropout: float
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Features of each modality's vector."""
+        return {"text": self.text_out, "audio": self.audio_hidden, "vision": self.vision_hidden}
+
+
+class Subnetworks(nn.Module):
+    """Encode each modality to one vector: text by an LSTM, audio and vision by their time average."""
+
+    def __init__(self, widths: dict[str, int], sizes: SubnetworkSizes) -> None:
+        """Build the three encoders; `widths` are the features a step of each modality."""
+        super().__init__()
+        self.text = SequenceSubnetwork(widths["text"], sizes.text_hidden, sizes.text_out)
+        self.audio = AverageSubnetwork(widths["audio"], sizes.audio_hidden, sizes.audio_dropout)
+        self.vision = AverageSubnetwork(widths["vision"], sizes.vision_hidden, sizes.vision_dropout)
+
+    def forward(self, inputs: Inputs, batch: Batch) -> dict[str, Float[Tensor, "batch width"]]:
+        """Give the vector of each modality."""
+        return {m: getattr(self, m)(*inputs(m, batch)) for m in MODALITIES}

@@ -1,5 +1,7 @@
 """A Hugging Face BERT inside a model, frozen or fine-tuned."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -56,10 +58,14 @@ class TextEncoder(nn.Module):
                 self.known.update(zip((keys[i] for i in new), self.encode(tokens[new]).cpu(), strict=True))
         return torch.stack([self.known[key] for key in keys]).to(tokens.device)
 
-    def encode(self, tokens: Int[Tensor, "batch 3 steps"]) -> Tensor:
-        """Run BERT."""
+    def encode(self, tokens: Int[Tensor, "batch 3 steps"], shift: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Run BERT; `shift` changes its word embeddings, (batch, steps, width), before the first layer."""
         ids, mask, segments = tokens.long().unbind(1)
-        states: Tensor = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
+        with ExitStack() as hooks:
+            if shift is not None:
+                handle = self.bert.embeddings.register_forward_hook(lambda module, read, embedded: shift(embedded))
+                hooks.callback(handle.remove)
+            states: Tensor = self.bert(input_ids=ids, attention_mask=mask, token_type_ids=segments).last_hidden_state
         return states
 
 

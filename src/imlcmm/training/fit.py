@@ -86,13 +86,16 @@ def train(
     description = describe(model, data, how, clips, unlabelled)
     seed_folder = folder / f"seed-{how.seed}"
     loop = build_trainer(how, options, seed_folder)
+    if loop.world_size > 1 and not model.several_devices:
+        raise TrainingError(f"{type(model).__name__} cannot share its clips among devices; use --trainer.devices 1")
     if loop.is_global_zero:
         open_folder(folder, seed_folder, description, resume)
     if not (seed_folder / "metrics.json").exists():
         model.prepare(clips)
         loader_for = partial(
-            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, workers=options.workers
-        )
+            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, workers=options.workers,
+            passes=model.passes,
+        )  # fmt: skip
         validation = None if valid is None else validation_loader(valid, how.batch_size)
         title = type(model).__name__ + (" on simulated data" if data.simulated else "")
         fit(loop, TrainingModule(model, how, loader_for), validation, seed_folder, title)
@@ -203,6 +206,7 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
             max_epochs=how.epochs,
             accumulate_grad_batches=how.accumulate,
             gradient_clip_val=how.gradient_clip or None,
+            gradient_clip_algorithm=how.clip_by,
             deterministic=True,
             use_distributed_sampler=False,
             reload_dataloaders_every_n_epochs=1,

@@ -1,9 +1,9 @@
 """Batches of an epoch, in an order that depends on the seed and the epoch alone."""
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import cycle, islice
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, cycle, islice
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Sampler
 
 from imlcmm.datasets.loading import ClipDataset
-from imlcmm.types import MODALITIES, Batch
+from imlcmm.types import MODALITIES, Batch, Pass
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -53,22 +53,46 @@ class Shard(Sampler[Any]):
         return islice(cycle(self.batches), self.rank, len(self) * self.world, self.world)
 
 
-class SemiSupervisedBatches(Sampler[list[tuple[bool, int]]]):
-    """Add to each labelled batch some unlabelled clips; rows are marked True where they are labelled."""
+class PassBatches(Sampler[list[tuple[bool, int]]]):
+    """The batches of one pass: rows marked True where they are labelled, and as many unlabelled ones marked False."""
 
-    def __init__(self, labelled: EpochBatches, unlabelled_rows: int, unlabelled_per_batch: int) -> None:
-        """Take the labelled batches and how many unlabelled clips each gets."""
-        self.labelled, self.rows, self.per_batch = labelled, unlabelled_rows, unlabelled_per_batch
+    def __init__(self, labelled: EpochBatches, unlabelled_rows: int) -> None:
+        """Take the labelled batches, and how many unlabelled clips there are to draw from, if any."""
+        self.labelled, self.rows = labelled, unlabelled_rows
 
     def __len__(self) -> int:
-        """Count the batches of an epoch: one pass over the labelled clips."""
+        """Count the batches: one pass over the labelled clips."""
         return len(self.labelled)
 
     def __iter__(self) -> Iterator[list[tuple[bool, int]]]:
         """Draw unlabelled clips from a permutation of their own, begun anew when it is used up."""
         endless = cycle(permutation(self.rows, self.labelled.seed + 1, self.labelled.epoch))
         for rows in self.labelled:
-            yield [(True, row) for row in rows] + [(False, row) for row in islice(endless, self.per_batch)]
+            few = islice(endless, self.labelled.batch_size if self.rows else 0)
+            yield [(True, row) for row in rows] + [(False, row) for row in few]
+
+
+class Chained(Sampler[Any]):
+    """Several passes, one after the other."""
+
+    def __init__(self, passes: Sequence[Shard]) -> None:
+        """Take the passes."""
+        self.passes = passes
+
+    def __len__(self) -> int:
+        """Count the batches of all passes."""
+        return sum(map(len, self.passes))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through one pass after the other."""
+        return chain.from_iterable(self.passes)
+
+
+class EpochLoader(NamedTuple):
+    """The batches of an epoch, and the pass that begins with each of certain batches."""
+
+    batches: DataLoader[Batch]
+    begins: dict[int, str]
 
 
 def permutation(rows: int, seed: int, epoch: int) -> list[int]:
@@ -88,7 +112,8 @@ def training_loader(
     batch_size: int,
     seed: int,
     workers: int = 0,
-) -> DataLoader[Batch]:
+    passes: Sequence[Pass] = (Pass("train"),),
+) -> EpochLoader:
     """Give the batches of one epoch; with unlabelled clips, as many of them as labelled ones in each.
 
     Args:
@@ -100,17 +125,22 @@ def training_loader(
         batch_size: Labelled clips a batch.
         seed: With the epoch, what the order depends on.
         workers: Processes that make batches.
+        passes: The passes that make the epoch, each in an order of its own.
     """
-    labelled = EpochBatches(len(train), batch_size, seed, epoch)
-    if unlabelled is None:
-        return _loader(list(range(len(train))), Shard(labelled, rank, world), train.batch, workers)
 
-    def joined(marked: list[tuple[bool, int]]) -> Batch:
+    def collate(marked: list[tuple[bool, int]]) -> Batch:
         known = train.batch([row for is_labelled, row in marked if is_labelled])
-        return join(known, without_labels(unlabelled.batch([row for is_labelled, row in marked if not is_labelled])))
+        others = [row for is_labelled, row in marked if not is_labelled]
+        return join(known, without_labels(unlabelled.batch(others))) if unlabelled is not None and others else known
 
-    both = SemiSupervisedBatches(labelled, len(unlabelled), batch_size)
-    return _loader(_Marked(), Shard(both, rank, world), joined, workers)
+    chained, begins, first = [], {}, 0
+    for number, each in enumerate(passes):
+        labelled = EpochBatches(len(train), batch_size, seed + 500_009 * number, epoch)
+        extra = len(unlabelled) if unlabelled is not None and each.reads_unlabelled else 0
+        chained.append(Shard(PassBatches(labelled, extra), rank, world))
+        begins[first] = each.name
+        first += len(chained[-1])
+    return EpochLoader(_loader(_Marked(), Chained(chained), collate, workers), begins)
 
 
 def validation_loader(valid: ClipDataset, batch_size: int) -> DataLoader[Batch]:

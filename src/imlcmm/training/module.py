@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from imlcmm.errors import TrainingError
 from imlcmm.models.base import SentimentModel
+from imlcmm.training.loaders import EpochLoader
 from imlcmm.types import Batch
 
 
@@ -21,24 +22,30 @@ class Optimization:
 
     Attributes:
         lr: Learning rate at its highest.
-        weight_decay: Weight decay of AdamW.
+        optimizer: AdamW decays the weights apart from the gradient, Adam within it.
+        weight_decay: Weight decay.
         batch_size: Labelled clips a step.
         epochs: Passes over the labelled clips, at most.
         patience: Epochs without a better validation loss before training stops; None trains all epochs and keeps the
             last weights, for data sets whose validation split must not be selected on.
-        warmup: Share of the steps over which the learning rate rises, before it falls along a cosine.
-        gradient_clip: Largest norm of the gradient; 0 turns clipping off.
+        schedule: Whether the learning rate, once it has risen, falls along a cosine or stays.
+        warmup: Share of the steps over which the learning rate rises.
+        gradient_clip: Largest norm of the gradient, or largest value; 0 turns clipping off.
+        clip_by: Whether the gradient is clipped by its norm or value by value.
         accumulate: Batches whose gradients are averaged into one step.
         seed: What initialisation, order, dropout and mixup are drawn from.
     """
 
     lr: float = 1e-4
+    optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 1e-2
     batch_size: int = 32
     epochs: int = 100
     patience: int | None = 8
+    schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = 0.05
     gradient_clip: float = 1.0
+    clip_by: Literal["norm", "value"] = "norm"
     accumulate: int = 1
     seed: int = 1111
 
@@ -69,7 +76,7 @@ class TrainingModule(L.LightningModule):
         self,
         model: SentimentModel,
         optimization: Optimization,
-        loader_for: Callable[[int, int, int], DataLoader[Batch]],
+        loader_for: Callable[[int, int, int], EpochLoader],
     ) -> None:
         """Take the model, how it is trained, and what makes the batches of an epoch for one of several devices."""
         super().__init__()
@@ -77,7 +84,7 @@ class TrainingModule(L.LightningModule):
         self.place = (0, 1)
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, float] = {}
-        self._clips = 0
+        self._clips: dict[str, int] = {}
         self._predicted: list[tuple[Tensor, Tensor]] = []
         self._found: dict[str, float] = {}
 
@@ -87,15 +94,19 @@ class TrainingModule(L.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Make the batches of the epoch that begins."""
-        return self.loader_for(self.current_epoch, *self.place)
+        loader = self.loader_for(self.current_epoch, *self.place)
+        self._begins = loader.begins
+        return loader.batches
 
     def on_train_epoch_start(self) -> None:
         """Tell the model which epoch begins."""
-        self._sums, self._clips = {}, 0
+        self._sums, self._clips = {}, {}
         self.model.on_epoch_start(self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Compute the loss; each step has its own seed, so that a resumed run draws what an unbroken one would."""
+        if index in self._begins:
+            self.model.begin_pass(self._begins[index])
         step = self.current_epoch * 1_000_003 + index
         torch.manual_seed(self.optimization.seed * 7_919 + step + self.place[0] * 1_000_000_007)
         terms = self.model.loss(self.model(batch), batch)
@@ -107,7 +118,7 @@ class TrainingModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Add the epoch to the history: training losses, and what validation found within it."""
         row = {"epoch": float(self.current_epoch)}
-        row |= {f"train_{name}": value / max(1, self._clips) for name, value in self._sums.items()} | self._found
+        row |= {f"train_{name}": value / self._clips[name] for name, value in self._sums.items()} | self._found
         self.history.append(row)
         self.log_dict({k: v for k, v in row.items() if k != "epoch"}, logger=True)
 
@@ -138,35 +149,39 @@ class TrainingModule(L.LightningModule):
         self.log("valid_mae", self._found["valid_mae"], prog_bar=True, logger=False)
 
     def configure_optimizers(self) -> Any:
-        """Build AdamW over the model's groups, with a linear warm-up and a cosine to zero."""
+        """Build the optimiser over the model's groups, and its schedule."""
         how = self.optimization
         # On a CPU the fused step is several times as fast; on a GPU it would not go with clipping in 16-mixed.
         on_cpu = all(p.device.type == "cpu" for p in self.model.parameters())
-        optimizer = torch.optim.AdamW(
-            self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay, fused=on_cpu
-        )
-        total = max(1, math.ceil(len(self.loader_for(0, *self.place)) / how.accumulate) * how.epochs)
+        build = torch.optim.AdamW if how.optimizer == "adamw" else torch.optim.Adam
+        optimizer = build(self.model.parameter_groups(), lr=how.lr, weight_decay=how.weight_decay, fused=on_cpu)
+        total = max(1, math.ceil(len(self.loader_for(0, *self.place).batches) / how.accumulate) * how.epochs)
         warmup = max(1, round(how.warmup * total))
 
         def scale(step: int) -> float:
             if step < warmup:
                 return (step + 1) / warmup
+            if how.schedule == "constant":
+                return 1.0
             return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the history with the weights."""
+        """Keep the history, and what the model's training remembers, with the weights."""
         checkpoint["history"] = self.history
+        checkpoint["training_state"] = {name: self.model.get_buffer(name) for name in self.model.training_state}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history back."""
+        """Take back what was kept."""
         self.history = checkpoint["history"]
+        for name, value in checkpoint["training_state"].items():
+            self.model.get_buffer(name).copy_(value)
 
     def _add(self, terms: Mapping[str, Tensor], clips: int) -> None:
-        self._clips += clips
         for name, term in terms.items():
+            self._clips[name] = self._clips.get(name, 0) + clips
             self._sums[name] = self._sums.get(name, 0.0) + term.item() * clips
 
 

@@ -36,6 +36,17 @@ class Run:
         return sorted(f.parent for f in self.folder.glob("seed-*/metrics.json"))
 
     @property
+    def scores(self) -> dict[str, Any]:
+        """Read the validation scores: of each seed, and their mean and population deviation."""
+        found: dict[str, Any] = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def training_seconds(self) -> float:
+        """Add up the wall-clock time of training all finished seeds."""
+        return sum(float(json.loads((seed / "timing.json").read_text())["seconds"]) for seed in self.seeds)
+
+    @property
     def name(self) -> str:
         """Name of the model class."""
         return str(self.description["model"]["class"]).rpartition(".")[2]

@@ -1,6 +1,8 @@
 """Which epoch of a training is kept, when the training ends, and what is on disk after each epoch."""
 
+import json
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pandas as pd
 from lightning.pytorch.callbacks import Checkpoint
 
 from imlcmm.errors import TrainingError
-from imlcmm.files import write_text
+from imlcmm.files import write_json, write_text
 from imlcmm.training.module import Optimization, TrainingModule
 from imlcmm.training.run import save_model
 
@@ -34,6 +36,11 @@ class BestAndLast(Checkpoint):
     def __init__(self, folder: Path, how: Optimization) -> None:
         """Take the seed's folder and the rule of the early stop."""
         self.folder, self.how = folder, how
+        self.began = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Note when the epoch began."""
+        self.began = time.monotonic()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Write each file in one step; the checkpoint comes last, so that it never runs ahead of the others."""
@@ -49,6 +56,7 @@ class BestAndLast(Checkpoint):
             write_text(self.folder / "history.csv", pd.DataFrame(module.history).to_csv(index=False))
             if selected == last:
                 save_model(module.model, self.folder / "best")
+            self.add_time()
         beside = self.folder / ".last.ckpt.part"
         try:
             trainer.save_checkpoint(beside)  # each device takes part in this, the first one writes
@@ -57,3 +65,9 @@ class BestAndLast(Checkpoint):
         finally:
             if trainer.is_global_zero:
                 beside.unlink(missing_ok=True)
+
+    def add_time(self) -> None:
+        """Add the epoch to the time that training has taken, which no other file holds: those are the same each run."""
+        file = self.folder / "timing.json"
+        before = json.loads(file.read_text())["seconds"] if file.exists() else 0.0
+        write_json(file, {"seconds": round(before + time.monotonic() - self.began, 3)})

@@ -1,0 +1,75 @@
+"""What a model reads of a batch: standardised sequences, text from cached features or from BERT."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from imlcmm.errors import ModelError
+from imlcmm.modules.alignment import align
+from imlcmm.modules.pooling import masked_mean
+from imlcmm.modules.standardize import Standardize
+from imlcmm.modules.text_encoder import TextEncoder
+from imlcmm.types import MODALITIES, Batch, DataSpec
+
+
+class Inputs(nn.Module):
+    """Give a model the sequence of each modality; a text encoder reads the tokens in place of cached features.
+
+    Attributes:
+        widths: Features a step of each modality.
+    """
+
+    def __init__(
+        self, spec: DataSpec, text_encoder: str | dict[str, Any] | None = None, *, fine_tune_text: bool = False
+    ) -> None:
+        """Start with features as they are; `set_statistics` gives the scale of the train split.
+
+        Args:
+            spec: Shape of the data set.
+            text_encoder: Hugging Face BERT (id or folder), or its configuration; None reads cached features.
+            fine_tune_text: Whether training changes the text encoder.
+        """
+        super().__init__()
+        self.text_encoder = None if text_encoder is None else TextEncoder(text_encoder, fine_tune=fine_tune_text)
+        self.widths = dict(spec.widths)
+        if self.text_encoder is not None:
+            self.widths["text"] = self.text_encoder.width
+        self.standardize = nn.ModuleDict({m: Standardize(self.widths[m]) for m in MODALITIES})
+
+    def set_statistics(self, statistics: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Take mean and deviation of the features of each modality; states of a text encoder are normal already."""
+        for m, standardize in self.standardize.items():
+            if isinstance(standardize, Standardize) and (m != "text" or self.text_encoder is None):
+                standardize.set_statistics(*statistics[m])
+
+    def forward(
+        self, modality: str, batch: Batch
+    ) -> tuple[Float[Tensor, "batch steps width"], Bool[Tensor, "batch steps"]]:
+        """Give the standardised sequence of a modality, zero in the padding, and its mask."""
+        mask = batch.masks[modality]
+        sequence = self._encoded(batch) if modality == "text" else batch.sequence(modality)
+        standardised: Tensor = self.standardize[modality](sequence, mask)
+        return standardised, mask
+
+    def aligned(self, modality: str, batch: Batch) -> Float[Tensor, "batch text_steps width"]:
+        """Give a modality averaged in windows, one for each step of the text."""
+        sequence, mask = self(modality, batch)
+        return align(sequence, mask, batch.masks["text"])
+
+    def text_summary(self, batch: Batch) -> Float[Tensor, "batch width"]:
+        """Give one vector for the text: a text encoder's [CLS], or the mean of the cached steps.
+
+        Feature files do not say whether their first step is a [CLS].
+        """
+        text, mask = self("text", batch)
+        return text[:, 0] if self.text_encoder is not None else masked_mean(text, mask)
+
+    def _encoded(self, batch: Batch) -> Tensor:
+        if self.text_encoder is None:
+            return batch.text
+        if batch.tokens is None:
+            raise ModelError("the model reads text with a BERT, but the data set has no tokens ('text_bert')")
+        states: Tensor = self.text_encoder(batch.tokens)
+        return states

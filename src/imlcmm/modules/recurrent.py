@@ -1,0 +1,50 @@
+"""LSTMs that read each clip up to its last real step."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from imlcmm.modules.pooling import steps_to_read
+
+
+def pack(sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]) -> PackedSequence:
+    """Leave the padding away; steps before the last real one stay, zero where they are not real."""
+    real = sequence * mask.unsqueeze(-1)
+    return pack_padded_sequence(real, steps_to_read(mask).cpu(), batch_first=True, enforce_sorted=False)
+
+
+class LastState(nn.Module):
+    """Encode a sequence by the last hidden state of an LSTM; of both directions, side by side, if it has two."""
+
+    def __init__(self, width: int, hidden: int, *, bidirectional: bool = False) -> None:
+        """Build the LSTM."""
+        super().__init__()
+        self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=bidirectional)
+
+    def forward(
+        self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
+    ) -> Float[Tensor, "batch states"]:
+        """Read each row up to its last real step."""
+        _, (last, _) = self.lstm(pack(sequence, mask))
+        encoded: Tensor = last.transpose(0, 1).flatten(1)
+        return encoded
+
+
+class StackedBiLSTM(nn.Module):
+    """Encode a sequence by the last states of two bidirectional LSTMs, normalised between (Hazarika et al. 2020)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        """Build the layers; the result has 4 · `hidden` features."""
+        super().__init__()
+        self.first = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
+        self.norm = nn.LayerNorm(2 * hidden)
+        self.second = nn.LSTM(2 * hidden, hidden, batch_first=True, bidirectional=True)
+
+    def forward(
+        self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
+    ) -> Float[Tensor, "batch states"]:
+        """Read each row up to its last real step."""
+        states, (first, _) = self.first(pack(sequence, mask))
+        _, (second, _) = self.second(states._replace(data=self.norm(states.data)))
+        return torch.cat([first, second]).transpose(0, 1).flatten(1)

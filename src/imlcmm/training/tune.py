@@ -1,0 +1,133 @@
+"""Search a model's hyper-parameters by the validation split alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from imlcmm.datasets.loading import SentimentData
+from imlcmm.errors import TrainingError
+from imlcmm.models.base import SentimentModel
+from imlcmm.models.search import Choice, Range
+from imlcmm.training.fit import TrainerOptions, train_seeds
+from imlcmm.training.recipe import Recipe, build_model, optimization_of
+
+OPTIMIZATION_SEARCH: Mapping[str, Range | Choice] = {
+    "lr": Range(1e-4, 1e-2, log=True),
+    "weight_decay": Range(1e-6, 1e-1, log=True),
+    "batch_size": Choice((16, 32, 64, 128)),
+}
+
+
+def tune(
+    model: type[SentimentModel],
+    data: SentimentData,
+    start: Recipe,
+    *,
+    folder: Path,
+    trials: int = 30,
+    seeds: int = 1,
+    fixed: Mapping[str, Any] | None = None,
+    trainer: TrainerOptions | None = None,
+) -> Recipe:
+    """Try hyper-parameters, the recipe's first, and keep those with the least error on validation.
+
+    The study lies in `folder/study.db`; calling again goes on with it until there are as many finished trials as asked
+    for. The test split is not read.
+
+    Args:
+        model: Model class; its `search_space` and `OPTIMIZATION_SEARCH` are searched.
+        data: Data set with train and valid splits.
+        start: Where values come from that are not searched, and what is tried first.
+        folder: Folder of the study; a trial's run is kept in it.
+        trials: Finished trials in all.
+        seeds: Seeds of each trial, whose mean error counts.
+        fixed: Options of `Optimization` that all trials share, such as fewer epochs.
+        trainer: Where to train.
+
+    Raises:
+        TrainingError: If nothing is to be tried, or every trial failed.
+    """
+    if trials < 1 or seeds < 1:
+        raise TrainingError(f"{trials} trials of {seeds} seeds were asked for; give 1 or more of both")
+    folder.mkdir(parents=True, exist_ok=True)
+    fixed = dict(fixed or {})
+    if fixed.get("patience", 0) is None:
+        raise TrainingError("tuning selects on the validation split, so it needs a patience")
+    space = {f"options.{k}": v for k, v in model.search_space.items()}
+    space |= {f"optimization.{k}": v for k, v in OPTIMIZATION_SEARCH.items() if k not in fixed}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    name = f"{model.__name__} on {data.checksum}"
+    study = optuna.create_study(
+        storage=f"sqlite:///{folder / 'study.db'}", study_name=name, load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=0),
+    )  # fmt: skip
+
+    def error(trial: optuna.Trial) -> float:
+        recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
+        how = optimization_of(recipe, **fixed)
+        run = train_seeds(
+            lambda: build_model(model, data.spec, recipe.options), data, how,
+            seeds=range(how.seed, how.seed + seeds), folder=folder / f"trial-{trial.number}", resume=True,
+            trainer=replace(trainer or TrainerOptions(), progress=False),
+        )  # fmt: skip
+        return float(run.scores["mean"]["valid_mae"])
+
+    if not study.trials:
+        known = {key: nearest(value_of(start, key), values) for key, values in space.items()}
+        study.enqueue_trial({key: value for key, value in known.items() if value is not None}, skip_if_exists=True)
+    left = trials - len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE]))
+    if left > 0:
+        study.optimize(error, n_trials=left, catch=(TrainingError, RuntimeError), show_progress_bar=True)
+    done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    if not done:
+        raise TrainingError(f"no trial came to an end; see what {folder} keeps of them")
+    best = study.best_trial
+    found = with_values(start, best.params)
+    source = (
+        f"tuned on the validation split of {data.path.name}{' (simulated)' if data.simulated else ''}: "
+        f"valid MAE {best.value:.4f}, the best of {len(done)} trials"
+    )
+    return replace(found, source=source)
+
+
+def suggest(trial: optuna.Trial, key: str, values: Range | Choice) -> Any:
+    """Draw a value for a trial."""
+    if isinstance(values, Range):
+        return trial.suggest_float(key, values.low, values.high, log=values.log)
+    return trial.suggest_categorical(key, values.values)
+
+
+def nearest(value: Any, values: Range | Choice) -> Any:
+    """Give the value in the space that is nearest to a recipe's, or None, which leaves it to chance."""
+    if isinstance(values, Range) and value is not None:
+        return min(max(value, values.low), values.high)
+    return value if isinstance(values, Choice) and value in values.values else None
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Replace values of a recipe, named by their path, such as options.encoders.text_hidden."""
+    content: dict[str, Any] = {"options": _copied(recipe.options), "optimization": dict(recipe.optimization)}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        place = content
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = value
+    return replace(recipe, **content)
+
+
+def value_of(recipe: Recipe, key: str) -> Any:
+    """Give the value of a recipe at a path, or None where it leaves the default."""
+    place: Any = {"options": recipe.options, "optimization": recipe.optimization}
+    for name in key.split("."):
+        if not isinstance(place, Mapping) or name not in place:
+            return None
+        place = place[name]
+    return place
+
+
+def _copied(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, Mapping) else v for k, v in options.items()}

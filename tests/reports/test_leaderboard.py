@@ -1,0 +1,68 @@
+"""The leaderboard: resumable, honest about what is best, not stopped by one failure."""
+
+import numpy as np
+import pytest
+
+from imlcmm.errors import TrainingError
+from imlcmm.evaluation.evaluate import Evaluation
+from imlcmm.reports.leaderboard import Entry, Leaderboard, leaderboard
+
+OPTIONS = ["--optimization.epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def board(simulated, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("board")
+    # The second one cannot be built with this option, which the first one has.
+    options = [*OPTIONS, "--model.fusion_hidden=4"]
+    return leaderboard(simulated, ["LF_DNN", "LMF"], folder=folder, seeds=2, jobs=2, options=options), folder
+
+
+def test_one_failure_does_not_stop_the_rest(board):
+    found, _ = board
+    assert [entry.evaluation.name for entry in found.entries] == ["LF_DNN"]
+    assert "fusion_hidden" in found.failures["LMF"]
+    assert "LMF is missing" in found.markdown
+
+
+def test_what_is_finished_is_not_trained_again(board, simulated):
+    _, folder = board
+    before = (folder / "LF_DNN" / "seed-1111" / "last.ckpt").stat().st_mtime_ns
+    options = [*OPTIONS, "--model.fusion_hidden=4"]
+    again = leaderboard(simulated, ["LF_DNN"], folder=folder, seeds=2, options=options)
+    assert (folder / "LF_DNN" / "seed-1111" / "last.ckpt").stat().st_mtime_ns == before
+    assert again.entries[0].minutes > 0
+    assert again.entries[0].clips_per_second > 1
+
+
+def test_the_results_are_written_for_every_reader(board):
+    found, folder = board
+    found.write(folder)
+    assert "Simulated data" in (folder / "leaderboard.md").read_text()
+    assert r"\toprule" in (folder / "leaderboard.tex").read_text()
+    assert "low" in (folder / "leaderboard.csv").read_text()
+    assert (folder / "leaderboard.png").stat().st_size > 5_000
+
+
+def entry(name, error, draws):
+    scores = [{"MAE": error}]
+    evaluation = Evaluation(name, "simsv2", False, {"multimodal": np.zeros((1, 3))}, np.zeros((3, 4)), ["a", "b", "c"],
+                            ["a", "b", "c"], {"multimodal": scores}, {"multimodal": {"MAE": draws}}, {})  # fmt: skip
+    return Entry(evaluation, 1, False, 1.0, 1.0)
+
+
+def test_the_best_is_bold_only_if_the_test_supports_it(simulated):
+    noise = np.random.default_rng(0).normal(size=1000)
+    sure = Leaderboard([entry("a", 0.3, 0.3 + 0.01 * noise), entry("b", 0.5, 0.5 + 0.01 * noise)], {}, simulated)
+    assert sure.supported_best("MAE").name == "a"
+    assert sure.table()["MAE"].tolist() == ["**0.300 ± 0.000**", "0.500 ± 0.000"]
+    unsure = Leaderboard([entry("a", 0.3, 0.3 + noise), entry("b", 0.31, 0.31 - noise)], {}, simulated)
+    assert unsure.supported_best("MAE") is None
+    assert "**" not in "".join(unsure.table()["MAE"])
+
+
+def test_without_any_result_it_says_why(simulated, tmp_path):
+    with pytest.raises(TrainingError, match="no model came to an end"):
+        leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=1, options=["--model.nothing=1"])
+    with pytest.raises(TrainingError, match="0 seeds"):
+        leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=0)

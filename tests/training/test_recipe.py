@@ -1,0 +1,72 @@
+"""Recipes: each one loads, builds and trains a step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from imlcmm.errors import ModelError, TrainingError
+from imlcmm.models import AV_MC, LF_DNN, list_models
+from imlcmm.training.loaders import training_loader
+from imlcmm.training.module import TrainingModule
+from imlcmm.training.recipe import FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
+
+KINDS = ("simsv2", "sims", "mosi", "mosei")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", list_models())
+def test_each_recipe_trains_a_step(kind, name, simulated):
+    recipe = shipped_recipe(kind, list_models()[name])
+    assert recipe.model == name
+    assert recipe.source
+    torch.manual_seed(0)
+    model, how = recipe.build(simulated.spec), optimization_of(recipe)
+    module = TrainingModule(model, how, lambda *place: training_loader(simulated.train, None, 0, batch_size=8, seed=1))
+    optimizer = module.configure_optimizers()["optimizer"]
+    batch = simulated.train.batch(range(8))
+    model.prepare(simulated.train)
+    model.train().on_epoch_start(0)
+    for each in model.passes:
+        model.begin_pass(each.name)
+        loss = sum(model.loss(model(batch), batch).values())
+        assert loss.isfinite()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_no_recipe_is_left_over():
+    files = {f"{kind}/{m.__module__.rpartition('.')[2]}.yaml" for kind in KINDS for m in list_models().values()}
+    files.add("simsv2/av_mc-unlabelled.yaml")
+    assert {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} == files
+
+
+def test_unlabelled_clips_may_have_a_recipe_of_their_own(simulated):
+    model = shipped_recipe("simsv2", AV_MC, unlabelled=True).build(simulated.spec)
+    assert [each.name for each in model.passes] == ["with unlabelled", "labelled"]
+    assert shipped_recipe("simsv2", LF_DNN, unlabelled=True) == shipped_recipe("simsv2", LF_DNN)
+
+
+def test_a_recipe_is_written_and_read(tmp_path, simulated):
+    recipe = Recipe("TFN", "a test", {"fusion_hidden": 5, "encoders": {"text_out": 3}}, {"lr": 0.1})
+    recipe.write(tmp_path / "x.yaml")
+    assert read_recipe(tmp_path / "x.yaml") == recipe
+    model = recipe.build(simulated.spec)
+    assert model.fusion.head[1].in_features == 4 * 33 * 129
+    assert optimization_of(recipe, epochs=3).epochs == 3
+
+
+@pytest.mark.parametrize("text", ["model: [", "- 1", "model: TFN\nwhat: 1"])
+def test_what_is_no_recipe_is_refused(text, tmp_path):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(TrainingError, match=r"x\.yaml is not a recipe"):
+        read_recipe(tmp_path / "x.yaml")
+
+
+def test_unknown_options_are_named(simulated):
+    with pytest.raises(ModelError, match="TFN has no option 'depth'"):
+        Recipe("TFN", options={"depth": 1}).build(simulated.spec)
+    with pytest.raises(ModelError, match="TFN cannot be built"):
+        Recipe("TFN", options={"encoders": {"depth": 1}}).build(simulated.spec)
