@@ -9,7 +9,6 @@ from imlcmm.models.base import SentimentModel
 from imlcmm.models.objectives import Regression, mean_error, read_heads, weighted_errors
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.mixup import Mixup
-from imlcmm.modules.pooling import masked_mean
 from imlcmm.modules.recurrent import StackedBiLSTM
 from imlcmm.modules.subnetworks import AverageSubnetwork
 from imlcmm.types import MODALITIES, TARGETS, Batch, DataSpec, Pass, Prediction
@@ -162,14 +161,14 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
         if self.recurrent:
             read = {m: getattr(self, m)(*self.inputs(m, batch)) for m in ("audio", "vision")}
         else:
-            read = {m: masked_mean(*self.inputs(m, batch)) for m in ("audio", "vision")}
+            read = {m: self.inputs.mean(m, batch) for m in ("audio", "vision")}
         return {"text": self.inputs.text_summary(batch), **read}
 
     def encode(self, given: Vectors) -> Vectors:
         """Give the vector of each modality."""
         if self.recurrent:
             return {**given, "text": self.text(given["text"])}
-        return {"text": self.text(given["text"]), **{m: getattr(self, m).layers(given[m]) for m in ("audio", "vision")}}
+        return {"text": self.text(given["text"]), **{m: getattr(self, m)(given[m]) for m in ("audio", "vision")}}
 
     def judge(self, vectors: Vectors, batch: Batch) -> Prediction:
         """Regress on each modality and on what their heads have found on the way."""

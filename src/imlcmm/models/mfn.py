@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.multi_view import GatedMemory, ParallelLSTMs
-from imlcmm.modules.pooling import last_step, masked_mean
+from imlcmm.modules.pooling import last_step
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
 
@@ -100,7 +100,7 @@ class MFN(SentimentModel):
         """Give the modalities with the same steps, (batch, text steps, width) each."""
         text, _ = self.inputs("text", batch)
         if self.constant_audio_vision:
-            means = (masked_mean(*self.inputs(m, batch)) for m in ("audio", "vision"))
+            means = (self.inputs.mean(m, batch) for m in ("audio", "vision"))
             return [text, *(mean.unsqueeze(1).expand(-1, text.shape[1], -1) for mean in means)]
         return [text, *(self.inputs.aligned(m, batch) for m in ("audio", "vision"))]
 

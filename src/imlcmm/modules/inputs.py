@@ -53,6 +53,13 @@ class Inputs(nn.Module):
         standardised: Tensor = self.standardize[modality](sequence, mask)
         return standardised, mask
 
+    def mean(self, modality: str, batch: Batch) -> Float[Tensor, "batch width"]:
+        """Give the mean of the standardised steps, averaged before it is standardised; zero without the modality."""
+        mask = batch.masks[modality]
+        mean = masked_mean(batch.sequence(modality), mask)
+        standardised: Tensor = self.standardize[modality](mean.unsqueeze(1), mask.any(1, keepdim=True))
+        return standardised.squeeze(1)
+
     def aligned(self, modality: str, batch: Batch) -> Float[Tensor, "batch text_steps width"]:
         """Give a modality averaged in windows, one for each step of the text."""
         sequence, mask = self(modality, batch)

@@ -29,4 +29,9 @@ class Standardize(nn.Module):
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch steps width"]:
         """Standardise the real frames; padding becomes zero, which is the mean."""
-        return ((sequence - self.mean) / self.deviation).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return self.scale(sequence).masked_fill(~mask.unsqueeze(-1), 0.0)
+
+    def scale(self, values: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
+        """Shift and scale values that are all real."""
+        scale = self.deviation.reciprocal()
+        return torch.addcmul(-self.mean * scale, values, scale)

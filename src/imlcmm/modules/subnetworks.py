@@ -6,9 +6,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from imlcmm.modules.inputs import Inputs
-from imlcmm.modules.pooling import masked_mean
 from imlcmm.modules.recurrent import LastState
-from imlcmm.types import MODALITIES, Batch
+from imlcmm.types import Batch
 
 
 class AverageSubnetwork(nn.Module):
@@ -23,11 +22,9 @@ class AverageSubnetwork(nn.Module):
             *(layer for size in (width, hidden, hidden) for layer in (nn.Linear(size, hidden), nn.ReLU())),
         )
 
-    def forward(
-        self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
-    ) -> Float[Tensor, "batch hidden"]:
-        """Average the real frames and encode the result."""
-        encoded: Tensor = self.layers(masked_mean(sequence, mask))
+    def forward(self, mean: Float[Tensor, "batch width"]) -> Float[Tensor, "batch hidden"]:
+        """Encode the average of the real frames."""
+        encoded: Tensor = self.layers(mean)
         return encoded
 
 
@@ -86,4 +83,5 @@ class Subnetworks(nn.Module):
 
     def forward(self, inputs: Inputs, batch: Batch) -> dict[str, Float[Tensor, "batch width"]]:
         """Give the vector of each modality."""
-        return {m: getattr(self, m)(*inputs(m, batch)) for m in MODALITIES}
+        means = {m: getattr(self, m)(inputs.mean(m, batch)) for m in ("audio", "vision")}
+        return {"text": self.text(*inputs("text", batch)), **means}
