@@ -17,7 +17,8 @@ MORE = {
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [text for found, text in fenced if found == language]
 
 
 def test_the_commands_and_the_code_run(simulated, tmp_path, monkeypatch, capsys):
