@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from imlcmm.errors import ModelError
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.attention import TransformerLayer
+from imlcmm.modules.inputs import tokens_of
 from imlcmm.modules.pooling import masked_mean
 from imlcmm.types import Batch, DataSpec, Prediction
 
@@ -108,8 +108,6 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
                 states = layer(states, states, mask)
             summary = masked_mean(states, mask)
         else:
-            if batch.tokens is None:
-                raise ModelError("the model reads text with a BERT, but the data set has no tokens ('text_bert')")
             encode = self.inputs.text_encoder.encode
-            summary = encode(batch.tokens, lambda words: self.gate(words, aligned))[:, 0]
+            summary = encode(tokens_of(batch), lambda words: self.gate(words, aligned))[:, 0]
         return Prediction(self.head(self.pooler(summary)).squeeze(-1))

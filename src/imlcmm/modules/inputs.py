@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from imlcmm.errors import ModelError
@@ -76,7 +76,16 @@ class Inputs(nn.Module):
     def _encoded(self, batch: Batch) -> Tensor:
         if self.text_encoder is None:
             return batch.text
-        if batch.tokens is None:
-            raise ModelError("the model reads text with a BERT, but the data set has no tokens ('text_bert')")
-        states: Tensor = self.text_encoder(batch.tokens)
+        states: Tensor = self.text_encoder(tokens_of(batch))
         return states
+
+
+def tokens_of(batch: Batch) -> Int[Tensor, "batch 3 steps"]:
+    """Give the tokens of a batch.
+
+    Raises:
+        ModelError: If the data set has none.
+    """
+    if batch.tokens is None:
+        raise ModelError("the model reads text with a BERT, but the data set has no tokens ('text_bert')")
+    return batch.tokens

@@ -85,6 +85,7 @@ class TrainingModule(L.LightningModule):
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, float] = {}
         self._clips: dict[str, int] = {}
+        self._begins: dict[int, str] = {}
         self._predicted: list[tuple[Tensor, Tensor]] = []
         self._found: dict[str, float] = {}
 
