@@ -5,7 +5,7 @@ import torch
 
 from imlcmm.errors import ModelError
 from imlcmm.models import find_model, list_models
-from imlcmm.modules.multi_view import GatedMemory
+from imlcmm.modules.gated_memory import GatedMemory
 from imlcmm.types import MODALITIES, Batch, DataSpec
 
 

@@ -8,14 +8,14 @@ from imlcmm.modules.alignment import align
 def test_windows_lie_side_by_side():
     frames = torch.arange(12.0).view(1, 12, 1)
     mask, text = torch.ones(1, 12, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
-    assert align(frames, mask, text).flatten().tolist() == [1.0, 4.0, 7.0, 10.0]
+    assert align(frames, mask, text)[0].flatten().tolist() == [1.0, 4.0, 7.0, 10.0]
 
 
 def test_each_clip_has_windows_of_its_own_length():
     frames = torch.arange(6.0).view(1, 6, 1).expand(2, -1, -1)
     mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=torch.bool)
     text = torch.tensor([[1, 1, 0], [1, 1, 1]], dtype=torch.bool)
-    aligned = align(frames, mask, text).squeeze(-1)
+    aligned = align(frames, mask, text)[0].squeeze(-1)
     assert aligned[0, :2].tolist() == [0.5, 2.5]
     assert aligned[1].tolist() == [0.5, 2.5, 4.5]
 
@@ -23,9 +23,9 @@ def test_each_clip_has_windows_of_its_own_length():
 def test_fewer_frames_than_words_are_shared():
     frames = torch.tensor([[[1.0], [3.0]]])
     mask, text = torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
-    assert align(frames, mask, text).flatten().tolist() == [1.0, 1.0, 3.0, 3.0]
+    assert align(frames, mask, text)[0].flatten().tolist() == [1.0, 1.0, 3.0, 3.0]
 
 
 def test_an_absent_modality_gives_zeros():
     mask, text = torch.zeros(1, 5, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)
-    assert align(torch.randn(1, 5, 2), mask, text).abs().sum() == 0
+    assert align(torch.randn(1, 5, 2), mask, text)[0].abs().sum() == 0

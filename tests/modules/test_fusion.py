@@ -26,7 +26,7 @@ def test_frozen_weights_are_not_trained():
 
 def test_tensor_fusion_reads_every_product_and_stays_in_range():
     fusion, given = TensorFusion(WIDTHS, 6, 0.0, low=-1.0, high=1.0), vectors()
-    assert fusion.head[1].in_features == 4 * 3 * 5
+    assert fusion.product.in_features == 4 * 3 * 5
     large = {m: 100 * x for m, x in given.items()}
     assert fusion(large).abs().max() <= 1
     base = fusion(given)

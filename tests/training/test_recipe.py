@@ -54,7 +54,7 @@ def test_a_recipe_is_written_and_read(tmp_path, simulated):
     recipe.write(tmp_path / "x.yaml")
     assert read_recipe(tmp_path / "x.yaml") == recipe
     model = recipe.build(simulated.spec)
-    assert model.fusion.head[1].in_features == 4 * 33 * 129
+    assert model.fusion.product.in_features == 4 * 33 * 129
     assert optimization_of(recipe, epochs=3).epochs == 3
 
 

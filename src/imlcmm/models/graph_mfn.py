@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.mfn import two_layers, with_previous
 from imlcmm.models.search import Choice, Range
-from imlcmm.modules.multi_view import GatedMemory, ParallelLSTMs
+from imlcmm.modules.gated_memory import GatedMemory
 from imlcmm.modules.pooling import last_step
+from imlcmm.modules.recurrent import ParallelLSTMs
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
 INNER = 100

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from imlcmm.modules.mlp import RegressionHead
+from imlcmm.modules.outer_product import OuterProductLinear
 
 Vectors = dict[str, Float[Tensor, "batch width"]]
 
@@ -30,17 +31,15 @@ class TensorFusion(nn.Module):
         """Build the head; the value stays between `low` and `high`."""
         super().__init__()
         self.low, self.high = low, high
-        size = 1
-        for width in widths.values():
-            size *= width + 1
-        self.head = RegressionHead(size, hidden, dropout)
+        text, audio, vision = (widths[m] + 1 for m in ("text", "audio", "vision"))
+        self.product = OuterProductLinear(audio * vision, text, hidden, dropout)
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, vectors: Vectors) -> Float[Tensor, "batch 1"]:
         """Multiply and regress."""
         text, audio, vision = (with_one(vectors[m]) for m in ("text", "audio", "vision"))
         pairs = torch.einsum("ba,bv->bav", audio, vision).flatten(1)
-        triples = torch.einsum("bp,bt->bpt", pairs, text).flatten(1)
-        value: Tensor = self.low + (self.high - self.low) * self.head(triples).sigmoid()
+        value: Tensor = self.low + (self.high - self.low) * self.head(self.product(pairs, text)).sigmoid()
         return value
 
 

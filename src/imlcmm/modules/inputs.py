@@ -61,9 +61,10 @@ class Inputs(nn.Module):
         return standardised.squeeze(1)
 
     def aligned(self, modality: str, batch: Batch) -> Float[Tensor, "batch text_steps width"]:
-        """Give a modality averaged in windows, one for each step of the text."""
-        sequence, mask = self(modality, batch)
-        return align(sequence, mask, batch.masks["text"])
+        """Give a modality averaged in windows, one for each step of the text, before it is standardised."""
+        means, any_real = align(batch.sequence(modality), batch.masks[modality], batch.masks["text"])
+        standardised: Tensor = self.standardize[modality](means, any_real)
+        return standardised
 
     def text_summary(self, batch: Batch) -> Float[Tensor, "batch width"]:
         """Give one vector for the text: a text encoder's [CLS], or the mean of the cached steps.

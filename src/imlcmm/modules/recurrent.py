@@ -1,10 +1,13 @@
 """LSTMs that read each clip up to its last real step."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from imlcmm.modules.lstm import run_lstm
 from imlcmm.modules.pooling import last_step, steps_to_read
 
 
@@ -25,12 +28,15 @@ class LastState(nn.Module):
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch states"]:
         """Read each row up to its last real step."""
-        if not self.lstm.bidirectional:
-            # What comes after the last real step does not change it, and an unpacked sequence is several times as fast.
-            return last_step(self.lstm(sequence)[0], mask)
-        _, (last, _) = self.lstm(pack(sequence, mask))
-        encoded: Tensor = last.transpose(0, 1).flatten(1)
-        return encoded
+        if self.lstm.bidirectional:
+            _, (last, _) = self.lstm(pack(sequence, mask))
+            encoded: Tensor = last.transpose(0, 1).flatten(1)
+            return encoded
+        # What comes after the last real step does not change it, and an unpacked sequence is several times as fast.
+        if self.training and not sequence.is_cuda:
+            hidden, _ = run_lstm(self.lstm, sequence)
+            return last_step(hidden.transpose(0, 1), mask)
+        return last_step(self.lstm(sequence)[0], mask)
 
 
 class StackedBiLSTM(nn.Module):
@@ -50,3 +56,21 @@ class StackedBiLSTM(nn.Module):
         states, (first, _) = self.first(pack(sequence, mask))
         _, (second, _) = self.second(states._replace(data=self.norm(states.data)))
         return torch.cat([first, second]).transpose(0, 1).flatten(1)
+
+
+class ParallelLSTMs(nn.Module):
+    """Run an LSTM for each modality in step, and give hidden and cell states of every step (Zadeh et al. 2018)."""
+
+    def __init__(self, widths: Sequence[int], hidden: Sequence[int]) -> None:
+        """Build one LSTM a modality."""
+        super().__init__()
+        self.lstms = nn.ModuleList(nn.LSTM(w, h, batch_first=True) for w, h in zip(widths, hidden, strict=True))
+
+    def forward(
+        self, sequences: Sequence[Float[Tensor, "batch steps _"]]
+    ) -> tuple[Float[Tensor, "steps batch states"], Float[Tensor, "steps batch states"]]:
+        """Give hidden and cell states of all steps, the modalities side by side."""
+        pairs = zip(self.lstms, sequences, strict=True)
+        states = [run_lstm(lstm, sequence) for lstm, sequence in pairs if isinstance(lstm, nn.LSTM)]
+        hidden, cells = (torch.cat(each, dim=-1) for each in zip(*states, strict=True))
+        return hidden, cells

@@ -29,7 +29,7 @@ class Standardize(nn.Module):
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch steps width"]:
         """Standardise the real frames; padding becomes zero, which is the mean."""
-        return self.scale(sequence).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return self.scale(sequence).masked_fill_(~mask.unsqueeze(-1), 0.0)
 
     def scale(self, values: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
         """Shift and scale values that are all real."""

@@ -1,45 +1,9 @@
-"""Recurrences over several modalities in step (Zadeh et al. 2018): LSTMs side by side, and a gated memory."""
-
-from collections.abc import Sequence
+"""A memory over several modalities, kept and changed by gates (Zadeh et al. 2018, "Multi-view Gated Memory")."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-
-class ParallelLSTMs(nn.Module):
-    """Run an LSTM for each modality, all in one loop over time, and give the states of every step."""
-
-    def __init__(self, widths: Sequence[int], hidden: Sequence[int]) -> None:
-        """Build one cell a modality."""
-        super().__init__()
-        self.cells = nn.ModuleList(nn.LSTMCell(w, h) for w, h in zip(widths, hidden, strict=True))
-
-    def forward(
-        self, sequences: Sequence[Float[Tensor, "batch steps _"]]
-    ) -> tuple[Float[Tensor, "steps batch states"], Float[Tensor, "steps batch states"]]:
-        """Give hidden and cell states of all steps, the modalities side by side."""
-        cells = [cell for cell in self.cells if isinstance(cell, nn.LSTMCell)]
-        # Gates first, modalities second: then one product a step serves every cell.
-        entered = torch.cat(
-            [
-                F.linear(x.transpose(0, 1), cell.weight_ih, cell.bias_ih + cell.bias_hh).unflatten(-1, (4, -1))
-                for x, cell in zip(sequences, cells, strict=True)
-            ],
-            dim=-1,
-        ).flatten(-2)
-        gates = zip(*(cell.weight_hh.chunk(4) for cell in cells), strict=True)
-        recurrent = torch.cat([torch.block_diag(*blocks) for blocks in gates]).T.contiguous()
-        hidden = cell_state = entered.new_zeros(entered.shape[1], len(recurrent))
-        hiddens, cell_states = [], []
-        for step in entered.unbind(0):
-            i, f, g, o = torch.addmm(step, hidden, recurrent).chunk(4, dim=-1)
-            cell_state = f.sigmoid() * cell_state + i.sigmoid() * g.tanh()
-            hidden = o.sigmoid() * cell_state.tanh()
-            hiddens.append(hidden)
-            cell_states.append(cell_state)
-        return torch.stack(hiddens), torch.stack(cell_states)
 
 
 class GatedMemory(nn.Module):

@@ -1,26 +1,8 @@
-"""The recurrences of MFN against plain loops over the cells that they stand for."""
+"""The memory of MFN against a plain loop over its equations."""
 
 import torch
 
-from imlcmm.modules.multi_view import GatedMemory, ParallelLSTMs
-
-
-def test_lstms_side_by_side_equal_single_cells():
-    torch.manual_seed(0)
-    lstms = ParallelLSTMs([3, 5], [4, 2]).double()
-    sequences = [torch.randn(6, 7, width).double() for width in (3, 5)]
-    hidden, cells = lstms(sequences)
-    expected_hidden, expected_cells = [], []
-    for cell, x in zip(lstms.cells, sequences, strict=True):
-        h = c = torch.zeros(6, cell.hidden_size).double()
-        steps = []
-        for t in range(7):
-            h, c = cell(x[:, t], (h, c))
-            steps.append((h, c))
-        expected_hidden.append(torch.stack([h for h, _ in steps]))
-        expected_cells.append(torch.stack([c for _, c in steps]))
-    torch.testing.assert_close(hidden, torch.cat(expected_hidden, -1))
-    torch.testing.assert_close(cells, torch.cat(expected_cells, -1))
+from imlcmm.modules.gated_memory import GatedMemory
 
 
 def test_the_memory_follows_its_equations():
