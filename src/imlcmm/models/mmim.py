@@ -29,7 +29,8 @@ class InformationBound(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch width"], y: Float[Tensor, "batch other"]) -> Float[Tensor, ""]:
         """Give the mean log-likelihood of y given x, without the normalisation that the authors omit."""
-        distance = (self.mean(x) - y).square() / (2 * self.log_variance(x).exp())
+        # Nothing holds the variance down, so its reciprocal is taken: that falls to zero where the variance overflows.
+        distance = (self.mean(x) - y).square() * (-self.log_variance(x)).exp() / 2
         likelihood: Tensor = -distance.sum(-1).mean()
         return likelihood
 
