@@ -15,3 +15,11 @@ class ModelError(ImlcmmError):
 
 class TrainingError(ImlcmmError):
     """A run cannot start, resume or go on."""
+
+
+class MediaError(ImlcmmError):
+    """A video, sound or transcript cannot be read, or holds nothing to read."""
+
+
+class MissingPackageError(ImlcmmError):
+    """A package or model file that a job needs is not there; the message says how to get it."""
