@@ -1,0 +1,13 @@
+"""The commands of `imlcmm`: a function each, whose signature and docstring are its options and its help.
+
+`train` is not among them: it lies in `train.py`, with a parser of its own.
+"""
+
+from collections.abc import Callable
+
+from imlcmm.commands.data import convert, simulate
+from imlcmm.commands.models import evaluate, leaderboard, models, tune
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__: command for command in (convert, simulate, evaluate, leaderboard, tune, models)
+}

@@ -1,0 +1,58 @@
+"""Commands that make data sets."""
+
+from pathlib import Path
+from typing import Literal
+
+from imlcmm.commands.show import show
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    kind: str | None = None,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> None:
+    """Turn one of the field's feature files into a store, or a store into such a file, and print the data card.
+
+    Args:
+        source: Feature pickle, or store.
+        out: Store to write; a name ending in .pkl writes a pickle.
+        kind: Rules of the data set: simsv2, sims, mosi or mosei.
+        dtype: Number format of the stored features.
+    """
+    from imlcmm.datasets.card import data_card
+    from imlcmm.datasets.convert import convert as to_store
+    from imlcmm.datasets.export import export_pickle
+    from imlcmm.datasets.loading import load_dataset
+
+    if out.suffix in (".pkl", ".pickle"):
+        export_pickle(load_dataset(source, kind), out)
+        show(f"{out} written")
+        return
+    show(data_card(load_dataset(to_store(source, out, kind=kind, dtype=dtype))))
+
+
+def simulate(
+    out: Path,
+    *,
+    size: Literal["demo", "paper"] = "demo",
+    seed: int = 0,
+    unlabelled: int | None = None,
+    as_pickle: bool = False,
+) -> None:
+    """Write a simulated data set and print its card.
+
+    Args:
+        out: Store to write.
+        size: A small one, or one of the shape of CH-SIMS v2.
+        seed: Seed of everything drawn.
+        unlabelled: Clips without labels, if not as many as the size has.
+        as_pickle: Whether to write the field's pickle instead of a store.
+    """
+    from imlcmm.datasets.card import data_card
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.datasets.simulate import simulate as write
+
+    written = write(out, size=size, seed=seed, unlabelled=unlabelled, as_pickle=as_pickle)
+    show(f"{written} written" if as_pickle else data_card(load_dataset(written)))

@@ -1,0 +1,126 @@
+"""Commands that score, compare, tune and describe models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from imlcmm.commands.show import show
+
+
+def evaluate(
+    runs: Sequence[Path],
+    *,
+    data: Path,
+    kind: str | None = None,
+    split: Literal["test", "valid"] = "test",
+    out: Path | None = None,
+) -> None:
+    """Score runs on a split, compare them in pairs, and write JSON, CSV and Markdown.
+
+    Args:
+        runs: Run folders.
+        data: Store or feature pickle.
+        kind: Rules of the data set, for a pickle.
+        split: Split to score.
+        out: Folder of the results; without it, `evaluation-SPLIT` in the first run's folder.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.evaluation.evaluate import evaluate_runs
+    from imlcmm.reports.figures import predicted_against_true
+
+    report = evaluate_runs(list(runs), load_dataset(data, kind), split)
+    folder = out or runs[0] / f"evaluation-{split}"
+    report.write(folder)
+    predicted_against_true(report.evaluations, folder / "predicted-against-true.png")
+    show(report.markdown)
+    show(f"written to {folder}")
+
+
+def leaderboard(
+    *,
+    data: Path,
+    models: Sequence[str] = (),
+    more: Sequence[str] = (),
+    kind: str | None = None,
+    seeds: int = 5,
+    jobs: int = 1,
+    folder: Path = Path("runs/leaderboard"),
+) -> None:
+    """Train all models by their recipes and compare them; what is finished stays. After -- come options of `train`.
+
+    Args:
+        data: Store or feature pickle.
+        models: Names of the models; all of them by default.
+        more: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
+        kind: Rules of the data set, for a pickle.
+        seeds: Seeds a model.
+        jobs: Models trained at a time.
+        folder: Folder of the runs and the results.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model, list_models
+    from imlcmm.reports.leaderboard import leaderboard as run
+
+    names = [find_model(name).__name__ for name in models or list_models()]
+    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more))
+    board.write(folder)
+    show(board.markdown)
+    show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")
+
+
+def tune(
+    model: str,
+    *,
+    data: Path,
+    out: Path,
+    kind: str | None = None,
+    trials: int = 30,
+    seeds: int = 1,
+    epochs: int | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Search a model's hyper-parameters on the validation split, and write a recipe for `imlcmm train --recipe`.
+
+    Args:
+        model: Name of the model.
+        data: Store or feature pickle.
+        out: Recipe to write, a .yaml file.
+        kind: Rules of the data set, for a pickle.
+        trials: Finished trials in all; a study that was interrupted goes on.
+        seeds: Seeds of each trial.
+        epochs: Epochs of each trial at most, if not the recipe's.
+        folder: Folder of the study; default runs/tune-MODEL.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import shipped_recipe
+    from imlcmm.training.tune import tune as search
+
+    found, opened = find_model(model), load_dataset(data, kind)
+    recipe = search(
+        found, opened, shipped_recipe(opened.spec.kind, found), trials=trials, seeds=seeds,
+        folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
+    )  # fmt: skip
+    recipe.write(out)
+    show(f"{out} written: {recipe.source}")
+
+
+def models(name: str | None = None, *, data: Path | None = None, kind: str | None = None) -> None:
+    """List the models, or show one: its idea, paper, inputs and size.
+
+    Args:
+        name: Name of a model.
+        data: Data set whose shapes the size is for; without it, those of CH-SIMS v2.
+        kind: Rules of the data set, for a pickle.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
+    from imlcmm.training.recipe import shipped_recipe
+
+    if name is None:
+        show(model_list())
+        return
+    model = find_model(name)
+    spec = load_dataset(data, kind).spec if data else CH_SIMS_V2
+    show(model_card(model, shipped_recipe(spec.kind, model).build(spec), spec))

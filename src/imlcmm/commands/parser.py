@@ -1,0 +1,49 @@
+"""An argument parser whose complaints are one line, and which reads a command's options from its signature."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, get_origin
+
+from docstring_parser import parse
+from jsonargparse import ArgumentParser
+
+from imlcmm.errors import ImlcmmError
+
+
+class Parser(ArgumentParser):
+    """Complain like everything else does: by an ImlcmmError."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the essence of a complaint."""
+        hint = "" if "--help" in message else f"; see {self.prog.replace(' [options]', '')} --help"
+        raise ImlcmmError(_essence(message) + hint)
+
+
+def command_parser(command: Callable[..., None], **options: Any) -> Parser:
+    """Declare a command: parameters without a default stand for themselves, the keyword-only ones are options.
+
+    Sequences take several words; a parameter named `more` takes those after `--` and is left to the caller.
+    """
+    described = parse(command.__doc__ or "")
+    parser = Parser(description=described.short_description, **options)
+    help_of = {parameter.arg_name: parameter.description for parameter in described.params}
+    by_hand: set[str | int] = {"more"}
+    for name, parameter in inspect.signature(command).parameters.items():
+        several, named = get_origin(parameter.annotation) is Sequence, parameter.kind is parameter.KEYWORD_ONLY
+        optional = parameter.default is not parameter.empty
+        if name in by_hand or not (several or (optional and not named)):
+            continue
+        of = parameter.annotation.__args__[0] if several else parameter.annotation
+        count = "?" if not several else "*" if optional else "+"
+        default = {"default": parameter.default} if optional else {}
+        parser.add_argument(f"--{name}" if named else name, nargs=count, type=of, help=help_of[name], **default)
+        by_hand.add(name)
+    parser.add_function_arguments(command, as_positional=True, skip=by_hand)
+    return parser
+
+
+def _essence(message: str) -> str:
+    """Join the lines of a parser's complaint, without those that speak of types or repeat what was given."""
+    noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(noise))

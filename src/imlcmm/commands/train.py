@@ -1,0 +1,103 @@
+"""The command that trains; its options come from the models and the trainer, which are slow to import."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from imlcmm.commands.parser import Parser
+from imlcmm.commands.show import show
+
+
+def train(arguments: Any) -> None:
+    """Train a model for some seeds, with selection on the validation split."""
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.fit import train_seeds
+    from imlcmm.training.recipe import build_model
+
+    data = load_dataset(arguments.data, arguments.kind)
+    model = find_model(arguments.model.class_path)
+    options = dict(arguments.model.get("init_args") or {})
+    first = arguments.optimization.seed
+    unlabelled = load_dataset(arguments.unlabelled).unlabelled if arguments.unlabelled else None
+    run = train_seeds(
+        lambda: build_model(model, data.spec, options),
+        data,
+        arguments.optimization,
+        seeds=range(first, first + arguments.seeds),
+        folder=arguments.folder or Path("runs") / model.__name__,
+        unlabelled=unlabelled,
+        train_clips=data.train.sample(arguments.label_share),
+        resume=arguments.resume,
+        trainer=arguments.trainer,
+    )
+    show(f"{len(run.seeds)} seeds trained in {run.folder}; score them with: imlcmm evaluate {run.folder} --data "
+          f"{arguments.data}")  # fmt: skip
+
+
+def train_from_words(words: list[str]) -> None:
+    """Read the options, under them those of the recipe, and train."""
+    parser, words = _train_parser(), _with_import_path(words)
+    given = parser.parse_args(words)
+    if given.recipe != "none":
+        given = parser.parse_args(["--config", _recipe_options(given), *words])
+    train(parser.instantiate(given))
+
+
+def _train_parser() -> Parser:
+    parser = Parser(prog="imlcmm train", description=(train.__doc__ or "").splitlines()[0])
+    from imlcmm.models.base import SentimentModel
+    from imlcmm.training.fit import TrainerOptions
+    from imlcmm.training.module import Optimization
+
+    parser.add_argument("--config", action="config", help="YAML file with any of these options")
+    parser.add_argument("--data", type=Path, required=True, help="store or feature pickle")
+    parser.add_argument(
+        "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
+    )
+    parser.add_argument(
+        "--recipe",
+        default="auto",
+        help="defaults under your options: auto (the model's for this kind of data), none, a file",
+    )
+    parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
+    parser.add_argument("--resume", type=bool, default=False, nargs="?", const=True, help="go on with what is there")
+    parser.add_argument(
+        "--unlabelled", type=Path | None, help="store with unlabelled clips, for semi-supervised training"
+    )
+    parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
+    parser.add_subclass_arguments(SentimentModel, "model", skip={"spec"}, instantiate=False, required=True)
+    parser.add_class_arguments(Optimization, "optimization")
+    parser.add_class_arguments(TrainerOptions, "trainer")
+    return parser
+
+
+def _recipe_options(given: Any) -> str:
+    """Write the options of the recipe that was asked for as the parser's configuration, in JSON."""
+    import json
+
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import read_recipe, shipped_recipe
+
+    model = find_model(given.model.class_path)
+    if given.recipe == "auto":
+        kind = load_dataset(given.data, given.kind).spec.kind
+        recipe = shipped_recipe(kind, model, unlabelled=given.unlabelled is not None)
+    else:
+        recipe = read_recipe(Path(given.recipe))
+    options = {"class_path": given.model.class_path, "init_args": recipe.options}
+    return json.dumps({"model": options, "optimization": recipe.optimization})
+
+
+def _with_import_path(words: list[str]) -> list[str]:
+    """Replace the model's name, however it is spelt, by the import path that the parser reads."""
+    from imlcmm.models import find_model
+
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--model=") else [word])]
+    for i, (flag, value) in enumerate(pairwise(parts), start=1):
+        if flag == "--model" and not value.endswith((".yaml", ".yml", ".json")):
+            model = find_model(value)
+            parts[i] = f"{model.__module__}.{model.__qualname__}"
+    return parts
