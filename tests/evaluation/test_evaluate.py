@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from imlcmm.errors import ModelError
-from imlcmm.evaluation.evaluate import Report, evaluate, predict_split, source_disjoint
+from imlcmm.evaluation.evaluate import Report, evaluate, source_disjoint
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
+from imlcmm.models.inference import predict_split
 from imlcmm.types import DataSpec
 
 SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.evaluation.oracle import oracle_scores
@@ -18,6 +17,7 @@ from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap, compare,
 from imlcmm.evaluation.tables import comparison_table, markdown, score_table
 from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
+from imlcmm.models.inference import predict_split
 from imlcmm.training.run import Run, load_run
 from imlcmm.types import TARGETS
 
@@ -137,16 +137,6 @@ class Report:
             write_text(
                 folder / f"predictions-{evaluation.name}.csv", evaluation.predictions_frame().to_csv(index=False)
             )
-
-
-@torch.no_grad()
-def predict_split(model: SentimentModel, split: ClipDataset, batch_size: int = 64) -> dict[str, np.ndarray]:
-    """Predict every clip of a split in order: (clips,) sentiment of each head."""
-    model.eval()
-    found = [model(batch) for batch in split.batches(batch_size)]
-    heads = {"multimodal": [p.sentiment for p in found]}
-    heads |= {m: [p.unimodal[m] for p in found] for m in found[0].unimodal}
-    return {head: torch.cat(values).float().cpu().numpy() for head, values in heads.items()}
 
 
 def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str = "test", name: str = "") -> Evaluation:

@@ -22,6 +22,7 @@ from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.errors import TrainingError
 from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
+from imlcmm.models.calibration import calibrate
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
@@ -97,8 +98,14 @@ def train(
             passes=model.passes,
         )  # fmt: skip
         validation = None if valid is None else validation_loader(valid, how.batch_size)
-        title = type(model).__name__ + (" on simulated data" if data.simulated else "")
-        fit(loop, TrainingModule(model, how, loader_for), validation, seed_folder, title)
+        module = TrainingModule(model, how, loader_for)
+        fit(loop, module, validation, seed_folder)
+        if loop.is_global_zero:
+            if valid is not None:
+                selected = Run(folder, description).load(seed_folder)
+                calibrate(selected, valid, how.batch_size).write(seed_folder / "best")
+            title = type(model).__name__ + (" on simulated data" if data.simulated else "")
+            finish(module.history, how, seed_folder, title)
     if loop.is_global_zero:
         summarize(folder)
     return Run(folder, description)
@@ -172,10 +179,8 @@ def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], re
         write_json(file, description)
 
 
-def fit(
-    loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path, title: str
-) -> None:
-    """Train in a seed's folder, from its last checkpoint where there is one, and write its metrics."""
+def fit(loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path) -> None:
+    """Train in a seed's folder, from its last checkpoint where there is one."""
     last, how = folder / "last.ckpt", module.optimization
     recover_model(folder / "best")
     if last.exists():
@@ -185,8 +190,6 @@ def fit(
         loop.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
         if loop.interrupted:
             raise KeyboardInterrupt
-    if loop.is_global_zero:
-        finish(module.history, how, folder, title)
 
 
 def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:

@@ -1,0 +1,132 @@
+"""How far a model's sentiment can be trusted, measured on validation clips and kept in its checkpoint."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from imlcmm.datasets.loading import ClipDataset
+from imlcmm.errors import ModelError
+from imlcmm.files import write_json
+from imlcmm.models.base import SentimentModel
+from imlcmm.models.inference import predict_split
+from imlcmm.types import MODALITIES, TARGETS
+
+FILE = "calibration.json"
+COVERAGE, FEWEST, PRIOR = 0.9, 20, 1e-4
+SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the size of a prediction says about its error.
+
+    Attributes:
+        clips: Validation clips it was measured on.
+        half_width: Half of the interval around a prediction that holds the label of 90 % of clips (split conformal).
+        intercept: Log-odds that a prediction of zero is on the label's side of zero.
+        slope: What each unit of sentiment adds to them, not negative.
+    """
+
+    clips: int
+    half_width: float
+    intercept: float
+    slope: float
+
+    def confidence(self, sentiment: float) -> float:
+        """Give the probability that the label lies on the same side of zero; zero itself counts as negative."""
+        return float(expit(self.intercept + self.slope * abs(sentiment)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The curve of each head and, for the multimodal one, of each set of modalities that it may have read.
+
+    Heads and sets without labelled clips have no curve, and must give no number.
+    """
+
+    curves: Mapping[str, Curve]
+
+    def curve(self, head: str, modalities: Collection[str] = ()) -> Curve | None:
+        """Look a curve up; `modalities` are those that the multimodal head has read."""
+        return self.curves.get(_key(head, modalities))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that training had."""
+        return tuple(m for m in MODALITIES if self.curve("multimodal", (m,)))
+
+    def write(self, folder: Path) -> None:
+        """Put the curves beside a checkpoint's weights."""
+        write_json(folder / FILE, {key: asdict(curve) for key, curve in self.curves.items()})
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """Read the curves of a checkpoint; None if it has none.
+
+    Raises:
+        ModelError: If the file is damaged.
+    """
+    file = folder / FILE
+    if not file.exists():
+        return None
+    try:
+        return Calibration({key: Curve(**curve) for key, curve in json.loads(file.read_text()).items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{file} is damaged; train again or copy the checkpoint anew") from error
+
+
+def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -> Calibration:
+    """Measure the errors of a model on clips it was not trained on, as it is and with modalities taken away.
+
+    A set of modalities is measured on the clips that have all of it, each head on those that have its label.
+    """
+    labels = dict(zip(TARGETS, np.asarray(clips.labels).T, strict=True))
+    present = _present(clips, batch_size)
+    curves = {}
+    for subset in SUBSETS:
+        usable = np.logical_and.reduce([present[m] for m in subset])
+        if not usable.any():
+            continue
+        found = predict_split(model, clips, batch_size, subset)
+        heads: dict[str, tuple[str, ...]] = {"multimodal": subset}
+        if len(subset) == 1 and subset[0] in found:
+            heads[subset[0]] = ()
+        for head, read in heads.items():
+            label = labels[head] if np.isfinite(labels[head]).any() else labels["multimodal"]
+            rows = usable & np.isfinite(label) & np.isfinite(found[head])
+            if rows.sum() >= FEWEST:
+                curves[_key(head, read)] = fit_curve(found[head][rows], label[rows])
+    return Calibration(curves)
+
+
+def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, " clips"]) -> Curve:
+    """Fit the log-odds of the right side by logistic regression, and take the conformal quantile of the errors."""
+    right, size = (predicted > 0) == (label > 0), np.abs(predicted).astype(float)
+    scale = max(float(np.abs(label).max()), 1e-6)
+
+    def loss(weights: np.ndarray) -> float:
+        odds = weights[0] + weights[1] * size / scale
+        return float(np.logaddexp(0, np.where(right, -odds, odds)).mean() + PRIOR * (weights**2).sum())
+
+    intercept, slope = minimize(loss, np.zeros(2), bounds=[(None, None), (0, None)]).x
+    rank = min(np.ceil((len(label) + 1) * COVERAGE) / len(label), 1.0)
+    half_width = np.quantile(np.abs(predicted - label), rank, method="higher")
+    return Curve(len(label), round(float(half_width), 4), round(float(intercept), 4), round(float(slope) / scale, 4))
+
+
+def _present(clips: ClipDataset, batch_size: int) -> dict[str, np.ndarray]:
+    """Tell which clips have which modality."""
+    found = [{m: mask.any(1).numpy() for m, mask in batch.masks.items()} for batch in clips.batches(batch_size)]
+    return {m: np.concatenate([each[m] for each in found]) for m in MODALITIES}
+
+
+def _key(head: str, modalities: Collection[str]) -> str:
+    """Name a curve: the head, and in order what it read."""
+    return " ".join([head, *(m for m in MODALITIES if m in modalities)])
