@@ -1,5 +1,7 @@
 """The leaderboard: resumable, honest about what is best, not stopped by one failure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def entry(name, error, draws):
     scores = [{"MAE": error}]
     evaluation = Evaluation(name, "simsv2", False, {"multimodal": np.zeros((1, 3))}, np.zeros((3, 4)), ["a", "b", "c"],
                             ["a", "b", "c"], {"multimodal": scores}, {"multimodal": {"MAE": draws}}, {})  # fmt: skip
-    return Entry(evaluation, 1, False, 1.0, 1.0)
+    return Entry(evaluation, 1, False, True, 1.0, 1.0)
 
 
 def test_the_best_is_bold_only_if_the_test_supports_it(simulated):
@@ -66,3 +68,11 @@ def test_without_any_result_it_says_why(simulated, tmp_path):
         leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=1, options=["--model.nothing=1"])
     with pytest.raises(TrainingError, match="0 seeds"):
         leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=0)
+
+
+def test_the_caption_says_how_epochs_were_chosen(simulated):
+    chosen = entry("a", 0.3, np.zeros(1000))
+    last = replace(chosen, selects=False)
+    assert Leaderboard([chosen], {}, simulated).selection == "selection on validation"
+    assert Leaderboard([last, last], {}, simulated).selection == "the last epoch of each"
+    assert "but the last epoch of" in Leaderboard([chosen, last], {}, simulated).selection

@@ -34,6 +34,7 @@ class Entry:
         evaluation: Its scores.
         parameters: Trained parameters.
         learns_unimodal_labels: Whether it has tasks for single modalities.
+        selects: Whether the epoch was selected on validation; otherwise the last one was kept.
         minutes: Wall-clock minutes of training a seed.
         clips_per_second: Prediction speed in batches of 32, features read before.
     """
@@ -41,6 +42,7 @@ class Entry:
     evaluation: Evaluation
     parameters: int
     learns_unimodal_labels: bool
+    selects: bool
     minutes: float
     clips_per_second: float
 
@@ -90,9 +92,17 @@ class Leaderboard:
         seeds = sorted({e.evaluation.predictions["multimodal"].shape[0] for e in self.entries})
         return (
             f"{simulated}{spec.kind}, {len(first.ids)} test clips; mean ± deviation over "
-            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; selection on validation. Bold: best, and better "
+            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; {self.selection}. Bold: best, and better "
             f"than the second by a paired bootstrap over source videos (p < {SUPPORTED})."
         )
+
+    @property
+    def selection(self) -> str:
+        """Say how the epoch of each model was chosen."""
+        last = [entry.evaluation.name for entry in self.entries if not entry.selects]
+        if len(last) == len(self.entries):
+            return "the last epoch of each"
+        return "selection on validation" + (f", but the last epoch of {', '.join(last)}" if last else "")
 
     @property
     def markdown(self) -> str:
@@ -181,6 +191,7 @@ def enter(run: Run, data: SentimentData) -> Entry:
         evaluation,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         learns_unimodal_labels=model.learns_unimodal_labels,
+        selects=run.description["optimization"]["patience"] is not None,
         minutes=run.training_seconds / 60 / len(run.seeds),
         clips_per_second=prediction_speed(model, data.test),
     )
