@@ -43,4 +43,4 @@ def test_each_set_of_modalities_has_a_curve_and_heads_too(simulated, tmp_path):
     assert read_calibration(tmp_path) == calibration
     assert read_calibration(tmp_path / "absent") is None
     assert calibration.curve("multimodal", ("vision", "text")) is calibration.curves["multimodal text vision"]
-    assert Calibration({}).curve("text") is None
+    assert Calibration((), {}).curve("text") is None

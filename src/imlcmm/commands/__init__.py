@@ -5,9 +5,10 @@
 
 from collections.abc import Callable
 
-from imlcmm.commands.data import convert, simulate
+from imlcmm.commands.data import convert, extract, simulate
 from imlcmm.commands.models import evaluate, leaderboard, models, tune
+from imlcmm.commands.predict import predict
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (convert, simulate, evaluate, leaderboard, tune, models)
+    command.__name__: command for command in (convert, simulate, extract, evaluate, leaderboard, tune, models, predict)
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from imlcmm.commands.show import show
+from imlcmm.errors import DataError
 
 
 def convert(
@@ -56,3 +57,54 @@ def simulate(
 
     written = write(out, size=size, seed=seed, unlabelled=unlabelled, as_pickle=as_pickle)
     show(f"{written} written" if as_pickle else data_card(load_dataset(written)))
+
+
+def extract(
+    videos: Path,
+    out: Path,
+    *,
+    labels: Path | None = None,
+    kind: str = "simsv2",
+    audio: Literal["mfcc", "egemaps"] = "mfcc",
+    text_encoder: str | None = None,
+    frame_rate: float = 25.0,
+    language: str | None = None,
+    speech_model: str | None = None,
+    transcribe: bool = True,
+    workers: int = 2,
+    time_limit: float = 600.0,
+    memory_limit: float = 6.0,
+    allow_failures: bool = False,
+) -> None:
+    """Extract the features of a folder of clips into a data set; what was finished before a kill is not done again.
+
+    Args:
+        videos: Folder of the clips: VIDEO_ID/CLIP_ID.mp4, in it or in its folder Raw.
+        out: Store to write.
+        labels: Label file with the columns video_id, clip_id, text, label, label_T, label_A, label_V, mode; without it
+            all media files are unlabelled clips.
+        kind: Rules of the labels: simsv2, sims, mosi or mosei.
+        audio: mfcc, or egemaps by openSMILE, whose licence forbids commercial use.
+        text_encoder: Hugging Face id or folder of a BERT, in place of the encoder that comes as a package.
+        frame_rate: Pictures a second.
+        language: Language of the speech, such as zh or en; found out if not given.
+        speech_model: faster-whisper model, in place of the one that comes as a package.
+        transcribe: Whether clips without a transcript are transcribed.
+        workers: Processes.
+        time_limit: Seconds that one clip may take.
+        memory_limit: GiB of memory that one clip may take.
+        allow_failures: Exit with 0 though clips failed.
+    """
+    from imlcmm.datasets.card import data_card
+    from imlcmm.datasets.extract import extract as run
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.datasets.workers import Limits
+    from imlcmm.features.clip_extractor import ExtractorOptions
+
+    options = ExtractorOptions(audio, text_encoder, frame_rate, language, speech_model, transcribe)
+    limits = Limits(time_limit, memory_limit)
+    done = run(videos, out, labels=labels, kind=kind, options=options, workers=workers, limits=limits)
+    show(data_card(load_dataset(done.store)))
+    show(done.summary)
+    if done.failures and not allow_failures:
+        raise DataError(f"{done.failures} clips failed; mend them and run again, or accept that with --allow_failures")

@@ -1,5 +1,6 @@
 """The clips of a folder, as the field lays them out: `label.csv` and `<video_id>/<clip_id>.mp4`, or just files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,21 @@ def find_clips(videos: Path, labels: Path | None) -> list[SourceClip]:
     if not clips:
         raise DataError(f"{labels or videos}: no clips are found; media files end in {' '.join(sorted(MEDIA))}")
     return clips
+
+
+def media_files(paths: Iterable[Path]) -> list[Path]:
+    """List files, and all media files of folders.
+
+    Raises:
+        DataError: If a path does not exist, or a folder holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in MEDIA) if path.is_dir() else [path]
+        if not inside or not inside[0].exists():
+            raise DataError(f"{path}: {'no media files are in it' if path.is_dir() else 'there is no such file'}")
+        found += inside
+    return found
 
 
 def _unlabelled(videos: Path) -> list[SourceClip]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, ClassVar
 
 from huggingface_hub import PyTorchModelHubMixin
@@ -9,10 +10,13 @@ from torch import Tensor, nn
 
 from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import ModelError
+from imlcmm.files import write_json
 from imlcmm.models.objectives import Regression, mean_error
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.inputs import Inputs
 from imlcmm.types import MODALITIES, Batch, DataSpec, Pass, Prediction
+
+CLASS_FILE = "model.json"
 
 
 class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict, lambda values: DataSpec(**values))}):
@@ -69,6 +73,11 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
         if self.inputs.text_encoder is not None:
             # The checkpoint carries the weights, so it must not ask for the source again.
             self.replace_in_config("text_encoder", self.inputs.text_encoder.configuration())
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Say the class beside the weights, so that the folder tells its model."""
+        super()._save_pretrained(save_directory)
+        write_json(save_directory / CLASS_FILE, {"class": f"{type(self).__module__}.{type(self).__qualname__}"})
 
     def forward(self, batch: Batch) -> Prediction:
         """Predict the sentiment of each clip of a batch."""

@@ -1,7 +1,7 @@
 """How far a model's sentiment can be trusted, measured on validation clips and kept in its checkpoint."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -48,23 +48,21 @@ class Curve:
 class Calibration:
     """The curve of each head and, for the multimodal one, of each set of modalities that it may have read.
 
-    Heads and sets without labelled clips have no curve, and must give no number.
+    Attributes:
+        modalities: Those that some validation clip has; a model must not be believed on others.
+        curves: By head and set; none where too few clips have them and a label.
     """
 
+    modalities: Sequence[str]
     curves: Mapping[str, Curve]
 
     def curve(self, head: str, modalities: Collection[str] = ()) -> Curve | None:
         """Look a curve up; `modalities` are those that the multimodal head has read."""
         return self.curves.get(_key(head, modalities))
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities that training had."""
-        return tuple(m for m in MODALITIES if self.curve("multimodal", (m,)))
-
     def write(self, folder: Path) -> None:
         """Put the curves beside a checkpoint's weights."""
-        write_json(folder / FILE, {key: asdict(curve) for key, curve in self.curves.items()})
+        write_json(folder / FILE, asdict(self))
 
 
 def read_calibration(folder: Path) -> Calibration | None:
@@ -77,8 +75,10 @@ def read_calibration(folder: Path) -> Calibration | None:
     if not file.exists():
         return None
     try:
-        return Calibration({key: Curve(**curve) for key, curve in json.loads(file.read_text()).items()})
-    except (ValueError, TypeError, AttributeError) as error:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        curves = {key: Curve(**curve) for key, curve in found["curves"].items()}
+        return Calibration(tuple(found["modalities"]), curves)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{file} is damaged; train again or copy the checkpoint anew") from error
 
 
@@ -103,7 +103,7 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
             rows = usable & np.isfinite(label) & np.isfinite(found[head])
             if rows.sum() >= FEWEST:
                 curves[_key(head, read)] = fit_curve(found[head][rows], label[rows])
-    return Calibration(curves)
+    return Calibration(tuple(m for m in MODALITIES if present[m].any()), curves)
 
 
 def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, " clips"]) -> Curve:

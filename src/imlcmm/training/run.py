@@ -3,7 +3,6 @@
 import json
 import platform
 import shutil
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 import torch
 
 from imlcmm.errors import TrainingError
-from imlcmm.models import find_model
 from imlcmm.models.base import SentimentModel
+from imlcmm.models.checkpoint import load_checkpoint
 
 ENVIRONMENT = ("imlcmm", "torch", "lightning", "numpy", "safetensors")
 
@@ -58,10 +57,7 @@ class Run:
 
     def load(self, seed_folder: Path) -> SentimentModel:
         """Load the selected model of a seed, in evaluation mode."""
-        with redirect_stdout(None):  # the loader announces itself there
-            model = find_model(self.description["model"]["class"]).from_pretrained(str(seed_folder / "best"))
-        model.eval()
-        return model
+        return load_checkpoint(seed_folder / "best")
 
 
 def load_run(folder: Path | str) -> Run:

@@ -1,0 +1,66 @@
+"""The command that scores videos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from imlcmm.commands.show import show
+from imlcmm.errors import MediaError
+
+
+def predict(
+    paths: Sequence[Path],
+    *,
+    model: Path | None = None,
+    transcript: str | None = None,
+    pictures: Path | None = None,
+    export: Path | None = None,
+    audio: Literal["mfcc", "egemaps"] = "mfcc",
+    text_encoder: str | None = None,
+    frame_rate: float = 25.0,
+    language: str | None = None,
+    speech_model: str | None = None,
+    transcribe: bool = True,
+) -> None:
+    """Score video or sound files: sentiment by utterance, of all modalities and of each, with a timeline.
+
+    Args:
+        paths: Files, or folders of files.
+        model: Run or checkpoint; without it the starter model, which reads text alone.
+        transcript: What is said, for a single file; otherwise a .srt, .vtt or .txt beside each file, or the speech.
+        pictures: Folder of the timeline pictures; without it there are none.
+        export: File to write: .json, .csv or .parquet, and for a single file .srt, .vtt or .eaf.
+        audio: mfcc, or egemaps by openSMILE, whose licence forbids commercial use.
+        text_encoder: Hugging Face id or folder of a BERT, in place of the encoder that comes as a package.
+        frame_rate: Pictures a second.
+        language: Language of the speech, such as zh or en; found out if not given.
+        speech_model: faster-whisper model, in place of the one that comes as a package.
+        transcribe: Whether to listen where no words are given.
+    """
+    from tqdm import tqdm
+
+    from imlcmm.datasets.label_file import media_files
+    from imlcmm.features.clip_extractor import ExtractorOptions
+    from imlcmm.prediction.description import describe_prediction
+    from imlcmm.prediction.export import export as write
+    from imlcmm.prediction.predictor import Predictor
+    from imlcmm.prediction.timeline import draw_timeline
+
+    files = media_files(paths)
+    if transcript is not None and len(files) != 1:
+        raise MediaError(f"--transcript is for one file, but there are {len(files)}; put a .txt beside each")
+    options = ExtractorOptions(audio, text_encoder, frame_rate, language, speech_model, transcribe)
+    predictor = Predictor.load(model, options)
+    predictions = []
+    for path in tqdm(files, desc="predicting", unit="file", disable=None if len(files) > 1 else True):
+        predictions.append(predictor(path, transcript=transcript))
+        show(describe_prediction(predictions[-1]))
+        if pictures and not predictions[-1].failure:
+            pictures.mkdir(parents=True, exist_ok=True)
+            draw_timeline(predictions[-1], pictures / f"{path.name}.png")
+    if export:
+        write(predictions, export)
+        show(f"written to {export}")
+    failed = [prediction for prediction in predictions if prediction.failure]
+    if failed:
+        raise MediaError(f"{len(failed)} of {len(files)} files gave no result; the reasons are above")

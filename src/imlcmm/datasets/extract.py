@@ -1,0 +1,215 @@
+"""From a folder of clips to a data set: a process a worker, resumable, and no clip is lost without a word."""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from tqdm import tqdm
+
+from imlcmm.datasets.label_file import SourceClip, find_clips
+from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.workers import Limits, run_limited
+from imlcmm.errors import DataError, MediaError
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
+from imlcmm.features.subtitles import find_sidecar, read_transcript
+from imlcmm.files import replacing, write_json, write_text
+from imlcmm.types import MODALITIES, Clip
+
+MANIFEST = "clips.csv"
+USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What became of the clips.
+
+    Attributes:
+        store: The data set; it holds the clips that did not fail.
+        manifest: One row a clip: clip, file, split, status (complete, partial, failed), reason.
+    """
+
+    store: Path
+    manifest: pd.DataFrame
+
+    @property
+    def failures(self) -> int:
+        """Number of clips that failed."""
+        return int((self.manifest["status"] == "failed").sum())
+
+    @property
+    def summary(self) -> str:
+        """Say how many clips went which way."""
+        count = Counter(self.manifest["status"])
+        return (
+            f"{len(self.manifest)} clips = {count['complete']} complete + {count['partial']} with a modality missing "
+            f"+ {count['failed']} failed; each one's fate is in {self.store / MANIFEST}"
+        )
+
+
+def extract(
+    videos: Path,
+    out: Path,
+    *,
+    labels: Path | None = None,
+    kind: str = "simsv2",
+    options: ExtractorOptions | None = None,
+    workers: int = 2,
+    limits: Limits = USUAL_LIMITS,
+    progress: bool = True,
+) -> Extraction:
+    """Extract the features of a folder of clips and write them as a store.
+
+    What is finished stays in `OUT.parts` until the store is written, so that a run that was killed goes on there.
+
+    Args:
+        videos: Folder of the clips.
+        out: Store to write.
+        labels: The field's label file; None takes all media files as unlabelled clips.
+        kind: Rules of the labels: simsv2, sims, mosi or mosei.
+        options: What to extract with.
+        workers: Number of processes.
+        limits: Time and memory of each clip.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        DataError: If no clip is found, every clip fails, or the parts were made with other options.
+    """
+    chosen = options or ExtractorOptions()
+    clips = find_clips(Path(videos), labels)
+    parts = Path(out).with_name(f"{Path(out).name}.parts")
+    _open_parts(parts, chosen)
+    failures: dict[str, str] = {}
+    waiting = [clip for clip in clips if not _is_done(clip, parts)]
+    outcomes = run_limited(waiting, _prepare, (chosen, parts), workers=workers, limits=limits)
+    with tqdm(total=len(clips), initial=len(clips) - len(waiting), desc="extracting", unit="clip",
+              disable=not progress) as bar:  # fmt: skip
+        for outcome in outcomes:
+            if outcome.failure is not None:
+                failures[outcome.job.identifier] = outcome.failure
+                bar.set_postfix(failed=len(failures))
+            bar.update()
+    return _assemble(clips, failures, parts, Path(out), kind)
+
+
+def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip], None]:
+    """Make the function that extracts a clip; called in each worker."""
+    import torch
+
+    torch.set_num_threads(1)
+    extractor = ClipExtractor(options)
+    sets = {m: f.describe() for m, f in extractor.feature_sets.items()}
+
+    def do(clip: SourceClip) -> None:
+        _write_part(clip, extractor(clip.path, transcript=_given_transcript(clip)), sets, parts)
+
+    return do
+
+
+def _given_transcript(clip: SourceClip) -> str | None:
+    """Give the transcript of the label file, or of a file beside the clip."""
+    if clip.transcript is not None:
+        return clip.transcript
+    sidecar = find_sidecar(clip.path)
+    if sidecar is None:
+        return None
+    found = read_transcript(sidecar)
+    return found if isinstance(found, str) else " ".join(utterance.text for utterance in found)
+
+
+def _open_parts(parts: Path, options: ExtractorOptions) -> None:
+    """Make the folder of the parts, or check that it was made with the same options."""
+    file, wanted = parts / "options.json", asdict(options)
+    if file.exists():
+        begun = json.loads(file.read_text(encoding="utf-8"))
+        if begun != wanted:
+            changed = ", ".join(f"{name} {begun.get(name)}" for name in wanted if begun.get(name) != wanted[name])
+            raise DataError(f"{parts} was begun with {changed}; go on with that, or remove the folder")
+    parts.mkdir(parents=True, exist_ok=True)
+    write_json(file, wanted)
+
+
+def _part(clip: SourceClip, parts: Path) -> Path:
+    return parts / f"{hashlib.sha256(clip.identifier.encode()).hexdigest()[:20]}.safetensors"
+
+
+def _stamp(clip: SourceClip) -> str:
+    """Tell one state of a clip from another: its file and the transcript that was given."""
+    if not clip.path.is_file():
+        return "missing"
+    state = clip.path.stat()
+    return f"{state.st_size} {state.st_mtime_ns} {_sidecar_stamp(clip)} {clip.transcript or ''}"
+
+
+def _sidecar_stamp(clip: SourceClip) -> int:
+    sidecar = find_sidecar(clip.path)
+    return sidecar.stat().st_mtime_ns if sidecar else 0
+
+
+def _is_done(clip: SourceClip, parts: Path) -> bool:
+    part = _part(clip, parts)
+    return part.exists() and _read_words(part)["stamp"] == _stamp(clip)
+
+
+def _read_words(part: Path) -> dict[str, Any]:
+    with safe_open(part, framework="numpy") as file:
+        words: dict[str, Any] = json.loads(file.metadata()["clip"])
+    return words
+
+
+def _write_part(clip: SourceClip, found: ExtractedClip, sets: dict[str, Any], parts: Path) -> None:
+    if not found.features:
+        raise MediaError("; ".join(f"{m}: {why}" for m, why in found.missing.items()))
+    arrays = {m: np.ascontiguousarray(f.values.astype(np.float32)) for m, f in found.features.items()}
+    if found.text is not None:
+        arrays["tokens"] = np.ascontiguousarray(found.text.tokens)
+    words = {"transcript": found.transcript, "missing": found.missing, "stamp": _stamp(clip), "extractors": sets}
+    with replacing(_part(clip, parts)) as beside:
+        save_file(arrays, beside, metadata={"clip": json.dumps(words, ensure_ascii=False)})
+
+
+def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, out: Path, kind: str) -> Extraction:
+    """Write the store in the order of the clips, then the manifest, and remove the parts if nothing failed."""
+    rows, done = [], [clip for clip in clips if clip.identifier not in failures]
+    if not done:
+        first = next(iter(failures.values()))
+        raise DataError(f"all {len(clips)} clips failed, the first because: {first}")
+    sets = _read_words(_part(done[0], parts))["extractors"]
+    with StoreWriter(
+        out,
+        kind=kind,
+        widths={m: len(sets[m]["columns"]) for m in MODALITIES},
+        features={m: sets[m]["name"] for m in MODALITIES},
+        notes={"extractors": sets},
+    ) as store:
+        for clip in tqdm(clips, desc="writing", unit="clip", disable=None, leave=False):
+            missing: dict[str, str] = {}
+            if clip.identifier not in failures:
+                missing = _add(clip, store, _part(clip, parts))
+            status = "failed" if clip.identifier in failures else "partial" if missing else "complete"
+            reason = failures.get(clip.identifier) or "; ".join(f"{m}: {why}" for m, why in missing.items())
+            rows.append((clip.identifier, str(clip.path), clip.split, status, reason))
+    manifest = pd.DataFrame(rows, columns=["clip", "file", "split", "status", "reason"])
+    write_text(out / MANIFEST, manifest.to_csv(index=False))
+    if not failures:
+        shutil.rmtree(parts)
+    return Extraction(out, manifest)
+
+
+def _add(clip: SourceClip, store: StoreWriter, part: Path) -> dict[str, str]:
+    """Add a part to the store; give what the clip lacks, and why."""
+    words = _read_words(part)
+    with safe_open(part, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
+    tokens = arrays.pop("tokens", np.zeros((0, 3), np.int64))
+    store.add(clip.split, Clip(clip.identifier, words["transcript"], arrays, clip.labels, tokens))
+    missing: dict[str, str] = words["missing"]
+    return missing

@@ -1,0 +1,208 @@
+"""From a clip to the features of its three modalities; what a clip lacks is named, never made up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from imlcmm.features.feature_set import Features, FeatureSet
+from imlcmm.features.media import MediaInfo, probe, read_frames, read_sound
+from imlcmm.features.text import TextExtractor, TextFeatures
+from imlcmm.features.transcribe import Transcriber
+from imlcmm.features.utterances import Word, join_words, spread_words
+from imlcmm.features.vision import FaceExtractor
+from imlcmm.features.voice_activity import speech_regions
+
+SOUND_RATE = 16_000
+_SILENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class ExtractorOptions:
+    """What to extract with.
+
+    Attributes:
+        audio: mfcc (librosa) or egemaps (openSMILE, whose licence forbids commercial use).
+        text_encoder: Hugging Face id or folder of a BERT; None is the encoder that comes as a package.
+        frame_rate: Pictures a second.
+        language: Language of the speech, such as zh or en; None finds out.
+        speech_model: faster-whisper model, a name or a folder; None is the model that comes as a package.
+        transcribe: Whether clips without a transcript are transcribed.
+    """
+
+    audio: Literal["mfcc", "egemaps"] = "mfcc"
+    text_encoder: str | None = None
+    frame_rate: float = 25.0
+    language: str | None = None
+    speech_model: str | None = None
+    transcribe: bool = True
+
+
+class ExtractedClip(NamedTuple):
+    """What a clip holds.
+
+    Attributes:
+        transcript: What is said, empty if nothing is.
+        words: Its words in time, in seconds from the clip's start.
+        features: Features of each modality that the clip has.
+        text: The tokens of the transcript, None without one.
+        missing: Why each other modality is missing.
+    """
+
+    transcript: str
+    words: tuple[Word, ...]
+    features: dict[str, Features]
+    text: TextFeatures | None
+    missing: dict[str, str]
+
+
+class ClipExtractor:
+    """Extract clip after clip with the same options."""
+
+    def __init__(self, options: ExtractorOptions | None = None) -> None:
+        """Load the extractors; the speech model waits until a clip needs it.
+
+        Raises:
+            MissingPackageError: If an extractor's package is not installed.
+        """
+        self.options = options or ExtractorOptions()
+        self.audio: AudioExtractor = _audio_extractor(self.options.audio)
+        self.vision = FaceExtractor(rate=self.options.frame_rate)
+        self.text = TextExtractor(self.options.text_encoder)
+
+    @property
+    def feature_sets(self) -> dict[str, FeatureSet]:
+        """Describe the features of each modality."""
+        return {"text": self.text.features, "audio": self.audio.features, "vision": self.vision.features}
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        transcript: str | None = None,
+        words: Sequence[Word] = (),
+    ) -> ExtractedClip:
+        """Extract a clip, or a stretch of it.
+
+        Args:
+            path: The media file.
+            start: Second at which to begin.
+            end: Second at which to end; None is the end of the file.
+            transcript: What is said; None transcribes the speech if the options allow it.
+            words: The words of the transcript in time, from the stretch's start; without them the words are spread over
+                the speech.
+
+        Raises:
+            MediaError: If the file cannot be read at all.
+        """
+        info = probe(path)
+        sound, missing = self._sound(path, info, start, end)
+        speech = speech_regions(sound) if len(sound) else []
+        features = {} if "audio" in missing else {"audio": self.audio(sound)}
+        seen = self._faces(path, info, start, end, speech, missing)
+        if seen is not None:
+            features["vision"] = seen
+        said, timed = self._words(sound, speech, transcript, words, missing)
+        text = self.text([said])[0] if said else None
+        if text is not None:
+            features["text"] = Features(text.values, _token_times(text, said, timed))
+        return ExtractedClip(said, timed, features, text, missing)
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """Load what listens.
+
+        Raises:
+            MissingPackageError: If it or its model is not installed.
+        """
+        return Transcriber(self.options.speech_model, language=self.options.language)
+
+    def _sound(self, path: Path, info: MediaInfo, start: float, end: float | None) -> tuple[np.ndarray, dict[str, str]]:
+        if not info.has_sound:
+            return np.zeros(0, np.float32), {"audio": "there is no sound"}
+        sound = read_sound(path, rate=SOUND_RATE, start=start, end=end)
+        silent = not len(sound) or float(np.abs(sound).max()) < _SILENCE
+        return sound, {"audio": "the sound is silent"} if silent else {}
+
+    def _faces(
+        self,
+        path: Path,
+        info: MediaInfo,
+        start: float,
+        end: float | None,
+        speech: list[tuple[float, float]],
+        missing: dict[str, str],
+    ) -> Features | None:
+        if not info.has_picture:
+            missing["vision"] = "there is no picture"
+            return None
+        frames = read_frames(path, rate=self.options.frame_rate, start=start, end=end)
+        faces = self.vision((frame._replace(time=frame.time - start) for frame in frames), speech=speech)
+        if np.isfinite(faces.values).all(axis=1).any():
+            return faces
+        missing["vision"] = "no face is seen"
+        return None
+
+    def _words(
+        self,
+        sound: np.ndarray,
+        speech: Sequence[tuple[float, float]],
+        given: str | None,
+        timed: Sequence[Word],
+        missing: dict[str, str],
+    ) -> tuple[str, tuple[Word, ...]]:
+        """Find what is said, given or heard, and when."""
+        if given is not None and given.strip():
+            said = given.strip()
+            return said, tuple(timed or spread_words(said, speech or [(0.0, len(sound) / SOUND_RATE)]))
+        if given is None and speech and self.options.transcribe:
+            heard = [word for utterance in self.transcriber(sound) for word in utterance.words]
+            if heard:
+                return join_words(word.text for word in heard), tuple(heard)
+        listened = given is None and self.options.transcribe
+        missing["text"] = "no words are heard" if listened else "no words are given"
+        return "", ()
+
+
+@runtime_checkable
+class AudioExtractor(Protocol):
+    """What turns sound of 16 kHz into features."""
+
+    features: FeatureSet
+
+    def __call__(self, sound: np.ndarray) -> Features:
+        """Extract."""
+        ...
+
+
+def _audio_extractor(name: str) -> AudioExtractor:
+    if name == "egemaps":
+        from imlcmm.features.egemaps import EgemapsExtractor
+
+        return EgemapsExtractor()
+    from imlcmm.features.audio import MfccExtractor
+
+    return MfccExtractor()
+
+
+def _token_times(text: TextFeatures, said: str, words: tuple[Word, ...]) -> np.ndarray:
+    """Give each token the time of the word that its first character belongs to; special tokens have none (NaN)."""
+    times = np.full((len(text.values), 2), np.nan)
+    place, borders = 0, []
+    for word in words:
+        place = said.find(word.text.strip(), place)
+        if place < 0:
+            break
+        borders.append((place, place + len(word.text.strip()), word))
+        place += len(word.text.strip())
+    for step, (begin, end) in enumerate(text.spans):
+        middle = (begin + end) / 2
+        found = next((word for first, last, word in borders if first <= middle < last), None)
+        if end > begin and found is not None:
+            times[step] = found.start, found.end
+    return times

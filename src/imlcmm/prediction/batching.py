@@ -1,0 +1,64 @@
+"""From extracted clips to a batch that a model reads."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imlcmm.errors import ModelError
+from imlcmm.features.clip_extractor import ExtractedClip
+from imlcmm.features.feature_set import FeatureSet
+from imlcmm.types import MODALITIES, Batch, DataSpec
+
+
+def check_features(spec: DataSpec, sets: dict[str, FeatureSet], modalities: Collection[str]) -> None:
+    """Refuse features other than those that a model was trained on.
+
+    Raises:
+        ModelError: Naming both.
+    """
+    for m in modalities:
+        known, found = f"{spec.features[m]} ({spec.widths[m]} columns)", f"{sets[m].name} ({sets[m].width} columns)"
+        if known != found:
+            raise ModelError(
+                f"the model was trained on {m} features {known}, but these are {found}; "
+                "extract the training clips with the same extractors, or choose those of the model"
+            )
+
+
+def to_batch(clips: Sequence[ExtractedClip], spec: DataSpec, modalities: Collection[str]) -> Batch:
+    """Pad clips to the longest; frames that could not be measured and modalities not asked for are masked."""
+    sequences: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
+    for m in MODALITIES:
+        found = [_values(clip, m, spec) if m in modalities else np.zeros((0, spec.widths[m])) for clip in clips]
+        longest = max(1, *(len(values) for values in found)) if found else 1
+        padded = np.full((len(clips), longest, spec.widths[m]), np.nan, np.float32)
+        for row, values in zip(padded, found, strict=True):
+            row[: len(values)] = values
+        frames = torch.from_numpy(padded)
+        masks[m] = frames.isfinite().all(-1)
+        sequences[m] = frames.masked_fill(~masks[m].unsqueeze(-1), 0.0)
+    unknown = torch.full((len(clips),), torch.nan)
+    return Batch(
+        **sequences,
+        masks=masks,
+        label=unknown,
+        unimodal_labels=dict.fromkeys(MODALITIES, unknown),
+        row=torch.full((len(clips),), -1),
+        tokens=_tokens(clips, sequences["text"].shape[1]),
+    )
+
+
+def _values(clip: ExtractedClip, modality: str, spec: DataSpec) -> np.ndarray:
+    features = clip.features.get(modality)
+    return np.zeros((0, spec.widths[modality])) if features is None else features.values
+
+
+def _tokens(clips: Sequence[ExtractedClip], steps: int) -> Tensor:
+    tokens = torch.zeros(len(clips), 3, steps, dtype=torch.long)
+    for row, clip in zip(tokens, clips, strict=True):
+        if clip.text is not None:
+            row[:, : len(clip.text.tokens)] = torch.from_numpy(clip.text.tokens.T)
+    return tokens

@@ -1,0 +1,50 @@
+"""A prediction as a table that one reads in a terminal."""
+
+from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
+from imlcmm.types import MODALITIES
+
+_WIDEST = 48
+
+
+def describe_prediction(prediction: VideoPrediction) -> str:
+    """Write a line an utterance: times, fused sentiment with interval and confidence, modalities, words."""
+    if prediction.failure:
+        return f"{prediction.path}: {prediction.failure}"
+    head = ["time (s)", "sentiment", "interval", "sure", *MODALITIES, "", "words"]
+    rows = [_cells(u) for u in prediction.utterances]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
+    missing = {f"{m}: {why}" for u in prediction.utterances for m, why in u.missing.items()}
+    notes = [f"  {note}" for note in sorted(missing)] + _moments(prediction)
+    scale = f"{prediction.low:+g} to {prediction.high:+g}"
+    return "\n".join([f"{prediction.path} ({prediction.model}, {scale})", *(line.rstrip() for line in lines), *notes])
+
+
+def _cells(u: UtterancePrediction) -> list[str]:
+    return [
+        f"{u.start:.1f}-{u.end:.1f}",
+        _number(u.sentiment),
+        f"{u.interval[0]:+.2f} to {u.interval[1]:+.2f}" if u.interval else "–",
+        f"{u.confidence:.0%}" if u.confidence is not None else "–",
+        *(_number(u.unimodal.get(m)) for m in MODALITIES),
+        u.agreement,
+        u.transcript if len(u.transcript) <= _WIDEST else u.transcript[: _WIDEST - 1] + "…",
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}"
+
+
+def _moments(prediction: VideoPrediction) -> list[str]:
+    """Name what mattered most, if the file is a single utterance."""
+    if len(prediction.utterances) != 1:
+        return []
+    return [
+        f"  {m.modality} looked at {_place(m)} ({m.weight:.1f} times its share)"
+        for m in prediction.utterances[0].moments
+    ]
+
+
+def _place(moment: Moment) -> str:
+    return f"“{moment.text}”" if moment.text else f"{moment.start:.1f}-{moment.end:.1f} s"

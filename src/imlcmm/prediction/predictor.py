@@ -1,0 +1,136 @@
+"""From a checkpoint and a video to sentiment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from imlcmm.errors import ImlcmmError
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
+from imlcmm.features.utterances import Utterance, Word
+from imlcmm.models.base import SentimentModel
+from imlcmm.models.calibration import Calibration, read_calibration
+from imlcmm.models.checkpoint import load_checkpoint
+from imlcmm.prediction.batching import check_features, to_batch
+from imlcmm.prediction.cutting import find_utterances
+from imlcmm.prediction.moments import moments
+from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
+from imlcmm.training.run import load_run
+from imlcmm.types import MODALITIES, Prediction
+
+STARTER = Path(__file__).with_name("starter")
+UNTRAINED = "the model was trained without it"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Score files with a model.
+
+    Attributes:
+        model: The model, in evaluation mode.
+        calibration: How far it can be trusted; None for a checkpoint without.
+        extractor: What reads the files.
+        name: What to call the model.
+    """
+
+    model: SentimentModel
+    calibration: Calibration | None
+    extractor: ClipExtractor
+    name: str
+
+    @classmethod
+    def load(cls, folder: Path | str | None = None, options: ExtractorOptions | None = None) -> "Predictor":
+        """Load a checkpoint.
+
+        Args:
+            folder: A run, or a checkpoint folder; None is the starter model of the package, which reads text alone.
+            options: What to extract with.
+
+        Raises:
+            ModelError: If it is neither, or was trained on other features than the extractors give.
+            MissingPackageError: If an extractor's package is not installed.
+        """
+        checkpoint = _checkpoint(Path(folder)) if folder else STARTER
+        model = load_checkpoint(checkpoint)
+        calibration = read_calibration(checkpoint)
+        predictor = cls(model, calibration, ClipExtractor(options), checkpoint.name if folder else "starter model")
+        check_features(model.spec, predictor.extractor.feature_sets, predictor.modalities)
+        return predictor
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the model was trained with."""
+        return MODALITIES if self.calibration is None else tuple(self.calibration.modalities)
+
+    def __call__(self, path: Path | str, *, transcript: str | None = None) -> VideoPrediction:
+        """Score a file; what cannot be read is told in the result.
+
+        Args:
+            path: A video or sound file.
+            transcript: What is said in it; None looks for a file beside it, and then listens.
+        """
+        spec, path = self.model.spec, Path(path)
+        try:
+            found = tuple(self.utterances(path, transcript))
+        except ImlcmmError as error:
+            return VideoPrediction(path, self.name, spec.low, spec.high, failure=str(error))
+        return VideoPrediction(path, self.name, spec.low, spec.high, found)
+
+    def utterances(self, path: Path, transcript: str | None = None) -> Iterator[UtterancePrediction]:
+        """Score one utterance of a file after the other, which keeps long videos out of memory.
+
+        Raises:
+            MediaError: If the file cannot be read.
+        """
+        listener = self.extractor.transcriber if self.extractor.options.transcribe else None
+        for utterance in find_utterances(path, transcript, listener):
+            start, end, said = utterance.start, utterance.end, utterance.text
+            words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
+            yield self.score(utterance, self.extractor(path, start=start, end=end, transcript=said, words=words))
+
+    @torch.no_grad()
+    def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
+        """Score what was extracted of an utterance."""
+        missing = {m: clip.missing.get(m, UNTRAINED) for m in MODALITIES if m not in clip.features}
+        missing |= {m: UNTRAINED for m in clip.features if m not in self.modalities}
+        read = tuple(m for m in MODALITIES if m not in missing)
+        said = UtterancePrediction(utterance.start, utterance.end, clip.transcript, None, missing=missing)
+        if not read:
+            return said
+        prediction = self.model(to_batch([clip], self.model.spec, read))
+        sentiment = self._clipped(float(prediction.sentiment[0]))
+        unimodal = self._unimodal(prediction, read)
+        scored = replace(
+            said,
+            sentiment=sentiment,
+            unimodal=unimodal,
+            agreement=self._agreement(unimodal),
+            moments=moments(prediction, clip, utterance.start),
+        )
+        curve = self.calibration.curve("multimodal", read) if self.calibration else None
+        if curve is None:
+            return scored
+        interval = self._clipped(sentiment - curve.half_width), self._clipped(sentiment + curve.half_width)
+        return replace(scored, interval=interval, confidence=curve.confidence(sentiment))
+
+    def _unimodal(self, prediction: Prediction, read: tuple[str, ...]) -> dict[str, float]:
+        """Give the numbers of the heads that training had labels for."""
+        heads = [m for m in read if m in prediction.unimodal]
+        trusted = [m for m in heads if self.calibration is None or self.calibration.curve(m)]
+        return {m: self._clipped(float(prediction.unimodal[m][0])) for m in trusted}
+
+    def _agreement(self, unimodal: dict[str, float]) -> str:
+        """Tell whether two modalities stand on different sides, neither of them neutral."""
+        if len(unimodal) < 2:
+            return ""
+        edge = min(abs(edge) for edge in self.model.spec.class_edges)
+        values = unimodal.values()
+        return "conflict" if min(values) < -edge and max(values) > edge else "agreement"
+
+    def _clipped(self, value: float) -> float:
+        return min(max(value, self.model.spec.low), self.model.spec.high)
+
+
+def _checkpoint(folder: Path) -> Path:
+    return load_run(folder).seeds[0] / "best" if (folder / "run.json").is_file() else folder

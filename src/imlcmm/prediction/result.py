@@ -1,0 +1,104 @@
+"""What a prediction says of a video."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imlcmm.types import MODALITIES
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of an utterance that a modality's pooling looked at more than at others.
+
+    Attributes:
+        modality: text, audio or vision.
+        start: Seconds from the start of the video.
+        end: Seconds from the start of the video.
+        weight: Times the weight that an equal share of attention would have.
+        text: The words, for text.
+    """
+
+    modality: str
+    start: float
+    end: float
+    weight: float
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class UtterancePrediction:
+    """What is said of one utterance.
+
+    Attributes:
+        start: Seconds from the start of the video.
+        end: Seconds from the start of the video.
+        transcript: What is said in it.
+        sentiment: Multimodal sentiment in the label's unit; None where nothing could be read.
+        interval: Where the label of nine validation clips of ten lay; None for a model without calibration.
+        confidence: Probability that the label is on the same side of zero; None for a model without calibration.
+        unimodal: Sentiment of each modality alone, for models with such heads.
+        agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
+        moments: What mattered most.
+        missing: Why each modality that was not read is missing.
+    """
+
+    start: float
+    end: float
+    transcript: str
+    sentiment: float | None
+    interval: tuple[float, float] | None = None
+    confidence: float | None = None
+    unimodal: Mapping[str, float] = field(default_factory=dict)
+    agreement: str = ""
+    moments: Sequence[Moment] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """What is said of a file.
+
+    Attributes:
+        path: The file.
+        model: Name and origin of the model.
+        low: Smallest sentiment of the model's scale.
+        high: Largest sentiment of the model's scale.
+        utterances: The utterances in order; empty if the file failed.
+        failure: Why nothing could be said, in one line; empty if something could.
+    """
+
+    path: Path
+    model: str
+    low: float
+    high: float
+    utterances: Sequence[UtterancePrediction] = ()
+    failure: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        return {**asdict(self), "path": str(self.path)}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Give one flat row an utterance, or one for a failure."""
+        if self.failure:
+            return [{"file": str(self.path), "failure": self.failure}]
+        return [
+            {
+                "file": str(self.path),
+                "start": each.start,
+                "end": each.end,
+                "sentiment": each.sentiment,
+                "low": each.interval[0] if each.interval else None,
+                "high": each.interval[1] if each.interval else None,
+                "confidence": each.confidence,
+                **{m: each.unimodal.get(m) for m in MODALITIES},
+                "agreement": each.agreement,
+                "missing": "; ".join(f"{m}: {why}" for m, why in each.missing.items()),
+                "transcript": each.transcript,
+                "failure": "",
+            }
+            for each in self.utterances
+        ]
