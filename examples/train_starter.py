@@ -42,7 +42,8 @@ A first look at what the toolkit does, on Chinese text or speech. It is no produ
 
 ## Limits
 - One in {one_in:.0f} reviews is read on the wrong side. Reviews are not speech: expect more errors on transcripts,
-  irony and anything that is no opinion on a thing. Labels are polar, so that it exaggerates: mild sentiment is drawn to the ends.
+  irony and anything that is no opinion on a thing. Labels are polar, so that it exaggerates: mild sentiment is drawn
+  to the ends.
 - Its confidence was calibrated on reviews ({valid:,} of them), and holds for text like them.
 - The encoder reads other languages too, but nothing was measured there.
 

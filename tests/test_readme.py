@@ -5,6 +5,8 @@ import shlex
 from pathlib import Path
 
 from imlcmm.cli import main
+from imlcmm.commands import COMMANDS
+from imlcmm.commands.parser import command_parser
 from imlcmm.datasets.export import export_pickle
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -19,6 +21,12 @@ MORE = {
 def blocks(language: str) -> list[str]:
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
     return [text for found, text in fenced if found == language]
+
+
+def test_the_commands_for_videos_can_be_given():
+    for line in blocks("sh")[0].splitlines():
+        name, *words = shlex.split(line)[1:]
+        command_parser(COMMANDS[name]).parse_args(words)
 
 
 def test_the_commands_and_the_code_run(simulated, tmp_path, monkeypatch, capsys):

@@ -1,8 +1,9 @@
-"""Multimodal sentiment analysis: data set, model, training, evaluation, read from left to right.
+"""Multimodal sentiment analysis: data set, model, training, evaluation, prediction, read from left to right.
 
     data = imlcmm.load_dataset("ch-simsv2s.pkl", kind="simsv2")
     run = imlcmm.train(imlcmm.models.IMLCMM(data.spec), data, imlcmm.Optimization(seed=1111), folder="runs/iml-cmm")
     print(imlcmm.evaluate_runs([run.folder], data).markdown)
+    print(imlcmm.Predictor.load(run.folder)("clip.mp4"))
 
 The names load when they are first used, so that importing the package does no work.
 """
@@ -14,6 +15,7 @@ _HOMES = {
     "load_dataset": "imlcmm.datasets.loading",
     "simulate": "imlcmm.datasets.simulate",
     "convert": "imlcmm.datasets.convert",
+    "extract": "imlcmm.datasets.extract",
     "train": "imlcmm.training.fit",
     "train_seeds": "imlcmm.training.fit",
     "Optimization": "imlcmm.training.module",
@@ -21,6 +23,7 @@ _HOMES = {
     "load_run": "imlcmm.training.run",
     "evaluate": "imlcmm.evaluation.evaluate",
     "evaluate_runs": "imlcmm.evaluation.evaluate",
+    "Predictor": "imlcmm.prediction.predictor",
 }
 
 __all__ = [*_HOMES, "models"]  # noqa: PLE0604 (all of them are strings)
