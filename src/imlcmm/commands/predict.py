@@ -55,7 +55,7 @@ def predict(
     for path in tqdm(files, desc="predicting", unit="file", disable=None if len(files) > 1 else True):
         predictions.append(predictor(path, transcript=transcript))
         show(describe_prediction(predictions[-1]))
-        if pictures and not predictions[-1].failure:
+        if pictures and predictions[-1].utterances:
             pictures.mkdir(parents=True, exist_ok=True)
             draw_timeline(predictions[-1], pictures / f"{path.name}.png")
     if export:

@@ -8,8 +8,9 @@ _WIDEST = 48
 
 def describe_prediction(prediction: VideoPrediction) -> str:
     """Write a line an utterance: times, fused sentiment with interval and confidence, modalities, words."""
-    if prediction.failure:
-        return f"{prediction.path}: {prediction.failure}"
+    failed = [f"{prediction.path}: {prediction.failure}"] if prediction.failure else []
+    if not prediction.utterances:
+        return "\n".join(failed)
     head = ["time (s)", "sentiment", "interval", "sure", *MODALITIES, "", "words"]
     rows = [_cells(u) for u in prediction.utterances]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
@@ -17,7 +18,9 @@ def describe_prediction(prediction: VideoPrediction) -> str:
     missing = {f"{m}: {why}" for u in prediction.utterances for m, why in u.missing.items()}
     notes = [f"  {note}" for note in sorted(missing)] + _moments(prediction)
     scale = f"{prediction.low:+g} to {prediction.high:+g}"
-    return "\n".join([f"{prediction.path} ({prediction.model}, {scale})", *(line.rstrip() for line in lines), *notes])
+    return "\n".join(
+        [f"{prediction.path} ({prediction.model}, {scale})", *(line.rstrip() for line in lines), *notes, *failed]
+    )
 
 
 def _cells(u: UtterancePrediction) -> list[str]:

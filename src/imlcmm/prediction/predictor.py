@@ -71,11 +71,13 @@ class Predictor:
             transcript: What is said in it; None looks for a file beside it, and then listens.
         """
         spec, path = self.model.spec, Path(path)
+        found, failure = [], ""
         try:
-            found = tuple(self.utterances(path, transcript))
+            for utterance in self.utterances(path, transcript):
+                found.append(utterance)  # what came before a failure stays
         except ImlcmmError as error:
-            return VideoPrediction(path, self.name, spec.low, spec.high, failure=str(error))
-        return VideoPrediction(path, self.name, spec.low, spec.high, found)
+            failure = str(error)
+        return VideoPrediction(path, self.name, spec.low, spec.high, found, failure)
 
     def utterances(self, path: Path, transcript: str | None = None) -> Iterator[UtterancePrediction]:
         """Score one utterance of a file after the other, which keeps long videos out of memory.

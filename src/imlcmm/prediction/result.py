@@ -65,8 +65,8 @@ class VideoPrediction:
         model: Name and origin of the model.
         low: Smallest sentiment of the model's scale.
         high: Largest sentiment of the model's scale.
-        utterances: The utterances in order; empty if the file failed.
-        failure: Why nothing could be said, in one line; empty if something could.
+        utterances: The utterances in order, up to a failure.
+        failure: Why the file could not be read, or not to its end, in one line; empty if it could.
     """
 
     path: Path
@@ -82,10 +82,9 @@ class VideoPrediction:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Give one flat row an utterance, or one for a failure."""
-        if self.failure:
-            return [{"file": str(self.path), "failure": self.failure}]
-        return [
+        """Give one flat row an utterance, and one for a failure."""
+        failed = [{"file": str(self.path), "failure": self.failure}] if self.failure else []
+        said = [
             {
                 "file": str(self.path),
                 "start": each.start,
@@ -102,3 +101,4 @@ class VideoPrediction:
             }
             for each in self.utterances
         ]
+        return said + failed
