@@ -1,6 +1,6 @@
 """From a clip to the features of its three modalities; what a clip lacks is named, never made up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from imlcmm.features.transcribe import Transcriber
 from imlcmm.features.utterances import Word, join_words, spread_words
 from imlcmm.features.vision import FaceExtractor
 from imlcmm.features.voice_activity import speech_regions
+from imlcmm.types import MODALITIES
 
 SOUND_RATE = 16_000
 _SILENCE = 1e-4
@@ -62,21 +63,26 @@ class ExtractedClip(NamedTuple):
 class ClipExtractor:
     """Extract clip after clip with the same options."""
 
-    def __init__(self, options: ExtractorOptions | None = None) -> None:
+    def __init__(self, options: ExtractorOptions | None = None, modalities: Collection[str] = MODALITIES) -> None:
         """Load the extractors; the speech model waits until a clip needs it.
+
+        Args:
+            options: What to extract with.
+            modalities: What to extract; the others are missing from every clip.
 
         Raises:
             MissingPackageError: If an extractor's package is not installed.
         """
         self.options = options or ExtractorOptions()
-        self.audio: AudioExtractor = _audio_extractor(self.options.audio)
-        self.vision = FaceExtractor(rate=self.options.frame_rate)
-        self.text = TextExtractor(self.options.text_encoder)
+        self.audio = _audio_extractor(self.options.audio) if "audio" in modalities else None
+        self.vision = FaceExtractor(rate=self.options.frame_rate) if "vision" in modalities else None
+        self.text = TextExtractor(self.options.text_encoder) if "text" in modalities else None
 
     @property
     def feature_sets(self) -> dict[str, FeatureSet]:
-        """Describe the features of each modality."""
-        return {"text": self.text.features, "audio": self.audio.features, "vision": self.vision.features}
+        """Describe the features of each modality that is extracted."""
+        extractors = {"text": self.text, "audio": self.audio, "vision": self.vision}
+        return {m: extractor.features for m, extractor in extractors.items() if extractor is not None}
 
     def __call__(
         self,
@@ -103,12 +109,12 @@ class ClipExtractor:
         info = probe(path)
         sound, missing = self._sound(path, info, start, end)
         speech = speech_regions(sound) if len(sound) else []
-        features = {} if "audio" in missing else {"audio": self.audio(sound)}
+        features = {} if self.audio is None or "audio" in missing else {"audio": self.audio(sound)}
         seen = self._faces(path, info, start, end, speech, missing)
         if seen is not None:
             features["vision"] = seen
         said, timed = self._words(sound, speech, transcript, words, missing)
-        text = self.text([said])[0] if said else None
+        text = self.text([said])[0] if self.text is not None and said else None
         if text is not None:
             features["text"] = Features(text.values, _token_times(text, said, timed))
         return ExtractedClip(said, timed, features, text, missing)
@@ -138,6 +144,8 @@ class ClipExtractor:
         speech: list[tuple[float, float]],
         missing: dict[str, str],
     ) -> Features | None:
+        if self.vision is None:
+            return None
         if not info.has_picture:
             missing["vision"] = "there is no picture"
             return None
@@ -164,8 +172,7 @@ class ClipExtractor:
             heard = [word for utterance in self.transcriber(sound) for word in utterance.words]
             if heard:
                 return join_words(word.text for word in heard), tuple(heard)
-        listened = given is None and self.options.transcribe
-        missing["text"] = "no words are heard" if listened else "no words are given"
+        missing["text"] = "there are no words"
         return "", ()
 
 

@@ -30,7 +30,7 @@ class Curve:
     Attributes:
         clips: Validation clips it was measured on.
         half_width: Half of the interval around a prediction that holds the label of 90 % of clips (split conformal).
-        intercept: Log-odds that a prediction of zero is on the label's side of zero.
+        intercept: Log-odds that a prediction of zero is on the label's side of zero, not negative.
         slope: What each unit of sentiment adds to them, not negative.
     """
 
@@ -115,7 +115,7 @@ def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, "
         odds = weights[0] + weights[1] * size / scale
         return float(np.logaddexp(0, np.where(right, -odds, odds)).mean() + PRIOR * (weights**2).sum())
 
-    intercept, slope = minimize(loss, np.zeros(2), bounds=[(None, None), (0, None)]).x
+    intercept, slope = minimize(loss, np.zeros(2), bounds=[(0, None), (0, None)]).x
     rank = min(np.ceil((len(label) + 1) * COVERAGE) / len(label), 1.0)
     half_width = np.quantile(np.abs(predicted - label), rank, method="higher")
     return Curve(len(label), round(float(half_width), 4), round(float(intercept), 4), round(float(slope) / scale, 4))

@@ -12,14 +12,14 @@ from imlcmm.features.feature_set import FeatureSet
 from imlcmm.types import MODALITIES, Batch, DataSpec
 
 
-def check_features(spec: DataSpec, sets: dict[str, FeatureSet], modalities: Collection[str]) -> None:
+def check_features(spec: DataSpec, sets: dict[str, FeatureSet]) -> None:
     """Refuse features other than those that a model was trained on.
 
     Raises:
         ModelError: Naming both.
     """
-    for m in modalities:
-        known, found = f"{spec.features[m]} ({spec.widths[m]} columns)", f"{sets[m].name} ({sets[m].width} columns)"
+    for m, given in sets.items():
+        known, found = f"{spec.features[m]} ({spec.widths[m]} columns)", f"{given.name} ({given.width} columns)"
         if known != found:
             raise ModelError(
                 f"the model was trained on {m} features {known}, but these are {found}; "

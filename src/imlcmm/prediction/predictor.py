@@ -30,7 +30,7 @@ class Predictor:
     Attributes:
         model: The model, in evaluation mode.
         calibration: How far it can be trusted; None for a checkpoint without.
-        extractor: What reads the files.
+        extractor: What reads the files, as far as the model was trained on it.
         name: What to call the model.
     """
 
@@ -54,14 +54,9 @@ class Predictor:
         checkpoint = _checkpoint(Path(folder)) if folder else STARTER
         model = load_checkpoint(checkpoint)
         calibration = read_calibration(checkpoint)
-        predictor = cls(model, calibration, ClipExtractor(options), checkpoint.name if folder else "starter model")
-        check_features(model.spec, predictor.extractor.feature_sets, predictor.modalities)
-        return predictor
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities that the model was trained with."""
-        return MODALITIES if self.calibration is None else tuple(self.calibration.modalities)
+        extractor = ClipExtractor(options, MODALITIES if calibration is None else calibration.modalities)
+        check_features(model.spec, extractor.feature_sets)
+        return cls(model, calibration, extractor, checkpoint.name if folder else "starter model")
 
     def __call__(self, path: Path | str, *, transcript: str | None = None) -> VideoPrediction:
         """Score a file; what cannot be read is told in the result.
@@ -94,8 +89,8 @@ class Predictor:
     @torch.no_grad()
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
         """Score what was extracted of an utterance."""
-        missing = {m: clip.missing.get(m, UNTRAINED) for m in MODALITIES if m not in clip.features}
-        missing |= {m: UNTRAINED for m in clip.features if m not in self.modalities}
+        trained = self.extractor.feature_sets
+        missing = {m: clip.missing[m] if m in trained else UNTRAINED for m in MODALITIES if m not in clip.features}
         read = tuple(m for m in MODALITIES if m not in missing)
         said = UtterancePrediction(utterance.start, utterance.end, clip.transcript, None, missing=missing)
         if not read:
