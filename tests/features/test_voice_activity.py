@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from imlcmm.errors import MediaError
-from imlcmm.features.media import read_sound
-from imlcmm.features.voice_activity import RATE, VoiceActivity, speech_regions, speech_regions_stream
+from imlcmm.features.media import SOUND_RATE, read_sound
+from imlcmm.features.voice_activity import VoiceActivity, speech_regions, speech_regions_stream
 
 pytest.importorskip("faster_whisper", reason="the voice activity detector comes with faster-whisper")
 CLIPS = Path(__file__).parents[2].parent / "shared" / "data" / "clips"
@@ -15,7 +15,7 @@ with_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the recordings
 
 def music(seconds: float) -> np.ndarray:
     """Make three voices with overtones and vibrato, struck twice a second."""
-    time = np.arange(round(seconds * RATE)) / RATE
+    time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
     tones = [np.sin(2 * np.pi * f * k * time + 0.3 * np.sin(10 * np.pi * time)) / k
              for f in (220, 277, 330) for k in range(1, 8)]  # fmt: skip
     sound = np.sum(tones, axis=0) * np.exp(-5 * (time % 0.5))
@@ -27,8 +27,8 @@ def music(seconds: float) -> np.ndarray:
     [
         np.zeros(0, "float32"),
         np.zeros(100, "float32"),
-        np.zeros(5 * RATE, "float32"),
-        np.random.default_rng(0).normal(0, 0.1, 8 * RATE).astype("float32"),
+        np.zeros(5 * SOUND_RATE, "float32"),
+        np.random.default_rng(0).normal(0, 0.1, 8 * SOUND_RATE).astype("float32"),
         music(8),
     ],
     ids=["nothing", "a moment", "silence", "noise", "music"],
@@ -49,7 +49,7 @@ def talk() -> np.ndarray:
     if not CLIPS.is_dir():
         pytest.skip("needs the recordings in ../shared/data/clips")
     first, second = read_sound(CLIPS / "talking_1.mp4"), read_sound(CLIPS / "zh_read.wav")
-    return np.concatenate([first, np.zeros(5 * RATE, "float32"), second])
+    return np.concatenate([first, np.zeros(5 * SOUND_RATE, "float32"), second])
 
 
 def test_speech_is_found_where_it_is(talk):

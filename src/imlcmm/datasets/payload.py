@@ -80,9 +80,3 @@ def _view(body: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
         raise ValueError
     view: np.ndarray = body[begin:end].view(np.ndarray).view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
     return view
-
-
-def file_digest(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

