@@ -13,7 +13,7 @@ from imlcmm.errors import MissingPackageError, ModelError
 from imlcmm.features import transcribe, whisper_model
 from imlcmm.features.media import read_sound
 from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Word, split_words
+from imlcmm.features.utterances import Word, split_words, stretches
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "data" / "clips"
 with_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the recordings in ../shared/data/clips")
@@ -113,10 +113,10 @@ def test_invented_segments_are_not_credible():
 
 def test_long_recordings_are_parted_in_pauses():
     regions = [(float(t), t + 8.0) for t in range(0, 1000, 10)] + [(2000.0, 2900.0)]
-    stretches = list(transcribe._stretches(regions))
-    assert all(b - a <= 300 for a, b in stretches[:-1])
-    assert stretches[-1] == (2000.0, 2900.0)
-    assert (stretches[0], stretches[1][0]) == ((0.0, 298.0), 300.0)
+    found = stretches(regions, transcribe._STRETCH)
+    assert all(b - a <= 300 for a, b in found[:-1])
+    assert found[-1] == (2000.0, 2900.0)
+    assert (found[0], found[1][0]) == ((0.0, 298.0), 300.0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from imlcmm.features.utterances import (
     Word,
     cut_utterances,
     ends_sentence,
+    holds_chinese,
     join_words,
     merge_utterances,
     split_words,
@@ -182,3 +183,10 @@ def test_a_short_utterance_joins_the_nearer_neighbour_unless_both_last_too_long(
 def test_rules_that_contradict_each_other_are_refused(wrong):
     with pytest.raises(MediaError, match="give seconds"):
         Cutting(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("真好", True), ("so 好", True), ("great 😀", False), ("좋아요", False)]
+)
+def test_chinese_is_told_by_its_characters(text, expected):
+    assert holds_chinese(text) is expected

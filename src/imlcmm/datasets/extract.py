@@ -20,7 +20,8 @@ from imlcmm.datasets.store import StoreWriter
 from imlcmm.datasets.workers import Limits, run_limited
 from imlcmm.errors import DataError, MediaError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
-from imlcmm.features.subtitles import find_sidecar, read_transcript
+from imlcmm.features.subtitles import find_sidecar, read_sidecar
+from imlcmm.features.utterances import join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.types import MODALITIES, Clip
 
@@ -118,11 +119,8 @@ def _given_transcript(clip: SourceClip) -> str | None:
     """Give the transcript of the label file, or of a file beside the clip."""
     if clip.transcript is not None:
         return clip.transcript
-    sidecar = find_sidecar(clip.path)
-    if sidecar is None:
-        return None
-    found = read_transcript(sidecar)
-    return found if isinstance(found, str) else " ".join(utterance.text for utterance in found)
+    found = read_sidecar(clip.path)
+    return join_words(utterance.text for utterance in found) if isinstance(found, list) else found
 
 
 def _open_parts(parts: Path, options: ExtractorOptions) -> None:

@@ -87,6 +87,7 @@ class ClipExtractor:
         self,
         path: Path,
         *,
+        info: MediaInfo | None = None,
         start: float = 0.0,
         end: float | None = None,
         transcript: str | None = None,
@@ -96,6 +97,7 @@ class ClipExtractor:
 
         Args:
             path: The media file.
+            info: What it holds; None finds out, which decodes its beginning and its end.
             start: Second at which to begin.
             end: Second at which to end; None is the end of the file.
             transcript: What is said; None transcribes the speech if the options allow it.
@@ -105,7 +107,7 @@ class ClipExtractor:
         Raises:
             MediaError: If the file cannot be read at all.
         """
-        info = probe(path)
+        info = info or probe(path)
         sound, missing = self._sound(path, info, start, end)
         speech = speech_regions(sound) if len(sound) else []
         features = {} if self.audio is None or "audio" in missing else {"audio": self.audio(sound)}

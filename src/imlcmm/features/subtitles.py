@@ -35,6 +35,16 @@ def find_sidecar(video: Path) -> Path | None:
     return None
 
 
+def read_sidecar(video: Path) -> list[Utterance] | str | None:
+    """Read the transcript beside a video; None if there is none.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    sidecar = find_sidecar(video)
+    return None if sidecar is None else read_transcript(sidecar)
+
+
 def read_transcript(path: Path) -> list[Utterance] | str:
     """Read a transcript.
 

@@ -16,8 +16,8 @@ from imlcmm.features.utterances import (
     Utterance,
     Word,
     cut_utterances,
-    join_regions,
     spread_words,
+    stretches,
     time_words,
 )
 from imlcmm.features.voice_activity import speech_regions
@@ -81,7 +81,7 @@ class Transcriber:
         if not regions:
             return []
         language, words = self.language, []
-        for start, end in _stretches(regions):
+        for start, end in stretches(regions, _STRETCH):
             language, heard = self._hear(_cut(sound, start, end), language)
             words += [word._replace(start=word.start + start, end=word.end + start) for word in heard]
         return cut_utterances(words, regions, language=language or "")
@@ -197,16 +197,3 @@ def _cut(sound: np.ndarray, start: float, end: float) -> np.ndarray:
 def _speech(sound: np.ndarray, regions: list[Region]) -> np.ndarray:
     """Leave the pauses out."""
     return np.concatenate([_cut(sound, start, end) for start, end in regions])
-
-
-def _stretches(regions: list[Region]) -> Iterator[Region]:
-    """Part a recording in pauses, into stretches of at most five minutes where there are pauses."""
-    begun: float | None = None
-    until = 0.0
-    for start, end in join_regions(regions):
-        if begun is not None and end - begun > _STRETCH:
-            yield begun, until
-            begun = None
-        begun, until = start if begun is None else begun, end
-    if begun is not None:
-        yield begun, until

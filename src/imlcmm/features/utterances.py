@@ -188,6 +188,22 @@ def join_regions(regions: Iterable[Region]) -> list[Region]:
     return joined
 
 
+def stretches(regions: Iterable[Region], longest: float) -> list[Region]:
+    """Gather regions of speech into stretches of at most `longest` seconds; a longer region stays whole."""
+    gathered: list[Region] = []
+    for start, end in join_regions(regions):
+        if gathered and end - gathered[-1][0] <= longest:
+            gathered[-1] = gathered[-1][0], end
+        else:
+            gathered.append((start, end))
+    return gathered
+
+
+def holds_chinese(text: str) -> bool:
+    """Tell whether a Chinese character, or a Japanese one, is in a text."""
+    return bool(_CJK.search(text))
+
+
 def spread_words(text: str, regions: Iterable[Region]) -> list[Word]:
     """Spread the words of a text over the speech, each for a time in proportion to its length.
 

@@ -3,16 +3,26 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from imlcmm.features.media import MediaInfo, probe, read_sound, stream_sound
-from imlcmm.features.subtitles import find_sidecar, read_transcript
+from imlcmm.features.media import MediaInfo, read_sound, stream_sound
+from imlcmm.features.subtitles import read_sidecar
 from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Utterance, Word, cut_utterances, join_words, spread_words
+from imlcmm.features.utterances import (
+    Utterance,
+    Word,
+    cut_utterances,
+    holds_chinese,
+    join_words,
+    spread_words,
+    stretches,
+)
 from imlcmm.features.voice_activity import speech_regions_stream
 
 SHORT, WINDOW, STRETCH = 15.0, 10.0, 30.0
 
 
-def find_utterances(path: Path, transcript: str | None, listener: Transcriber | None) -> list[Utterance]:
+def find_utterances(
+    path: Path, info: MediaInfo, transcript: str | None, listener: Transcriber | None
+) -> list[Utterance]:
     """Cut a file into utterances with their words; one without words has an empty text.
 
     Subtitles beside the file are taken as they are. Otherwise the words, given or heard, are cut at pauses, and a file
@@ -20,14 +30,14 @@ def find_utterances(path: Path, transcript: str | None, listener: Transcriber | 
 
     Args:
         path: The media file.
+        info: What it holds.
         transcript: What is said; None looks for a file beside it, and then listens.
         listener: Hears words, and finds the times of given ones; None does not listen.
 
     Raises:
         MediaError: If the file or its transcript cannot be read.
     """
-    info = probe(path)
-    given = transcript if transcript is not None else _beside(path)
+    given = transcript if transcript is not None else read_sidecar(path)
     if isinstance(given, list):
         return given
     speech = speech_regions_stream(stream_sound(path)) if info.has_sound else []
@@ -43,39 +53,23 @@ def find_utterances(path: Path, transcript: str | None, listener: Transcriber | 
     return cut_utterances(words, speech)
 
 
-def _beside(path: Path) -> str | list[Utterance] | None:
-    sidecar = find_sidecar(path)
-    return None if sidecar is None else read_transcript(sidecar)
-
-
 def _timed(
     path: Path, info: MediaInfo, said: str, speech: Sequence[tuple[float, float]], listener: Transcriber | None
 ) -> list[Word]:
     """Find the times of given words: by listening in a short file, by their lengths in a long one."""
     if listener is not None and speech and info.duration <= STRETCH:
-        language = listener.language or ("zh" if any(c > "\u2e7f" for c in said) else "en")
+        language = listener.language or ("zh" if holds_chinese(said) else "en")
         return listener.align(read_sound(path), said, language)
     return spread_words(said, speech or [(0.0, info.duration)])
 
 
 def _heard(path: Path, speech: Iterable[tuple[float, float]], listener: Transcriber) -> Iterator[Utterance]:
     """Transcribe stretches of speech, each read on its own."""
-    for start, end in stretches(speech):
+    for start, end in stretches(speech, STRETCH):
         sound = read_sound(path, start=start, end=end)
         for heard in listener(sound):
             words = tuple(Word(w.text, w.start + start, w.end + start) for w in heard.words)
             yield heard._replace(start=heard.start + start, end=heard.end + start, words=words)
-
-
-def stretches(speech: Iterable[tuple[float, float]], longest: float = STRETCH) -> list[tuple[float, float]]:
-    """Join neighbouring regions of speech as long as they stay within `longest` seconds."""
-    joined: list[tuple[float, float]] = []
-    for start, end in speech:
-        if joined and end - joined[-1][0] <= longest:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _by_the_clock(info: MediaInfo) -> Iterator[Utterance]:

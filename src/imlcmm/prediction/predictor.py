@@ -8,6 +8,7 @@ import torch
 
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
+from imlcmm.features.media import probe
 from imlcmm.features.utterances import Utterance, Word
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import Calibration, read_calibration
@@ -81,10 +82,12 @@ class Predictor:
             MediaError: If the file cannot be read.
         """
         listener = self.extractor.transcriber if self.extractor.options.transcribe else None
-        for utterance in find_utterances(path, transcript, listener):
+        info = probe(path)
+        for utterance in find_utterances(path, info, transcript, listener):
             start, end, said = utterance.start, utterance.end, utterance.text
             words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
-            yield self.score(utterance, self.extractor(path, start=start, end=end, transcript=said, words=words))
+            clip = self.extractor(path, info=info, start=start, end=end, transcript=said, words=words)
+            yield self.score(utterance, clip)
 
     @torch.no_grad()
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
