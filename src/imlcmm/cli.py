@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> None:
-    from imlcmm.commands.parser import Parser, command_parser
+    from imlcmm.commands.parser import Parser, arguments_of, command_parser
     from imlcmm.commands.train import train, train_from_words
 
     if words[:1] == [train.__name__]:
@@ -35,8 +35,9 @@ def _run(words: list[str]) -> None:
         commands.add_subcommand(name, command_parser(command))
     words, more = _parted(words)
     given = parser.parse_args(words)
-    options = {name: value for name, value in given[given.subcommand].items() if name != "config"}
-    COMMANDS[given.subcommand](**options, **({"more": more} if more else {}))
+    command = COMMANDS[given.subcommand]
+    arguments = arguments_of(command, given[given.subcommand].as_dict())
+    command(**arguments, **({"more": more} if more else {}))
 
 
 def _parted(words: list[str]) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clips import Sound, make_clip
-from imlcmm.features.clip_extractor import ExtractorOptions
+from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.prediction.predictor import STARTER, UNTRAINED, Predictor
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from imlcmm.commands.show import show
 from imlcmm.errors import DataError
+from imlcmm.features.extractor_options import ExtractorOptions
 
 
 def convert(
@@ -63,14 +64,9 @@ def extract(
     videos: Path,
     out: Path,
     *,
+    extractor: ExtractorOptions,
     labels: Path | None = None,
     kind: str = "simsv2",
-    audio: Literal["mfcc", "egemaps"] = "mfcc",
-    text_encoder: str | None = None,
-    frame_rate: float = 25.0,
-    language: str | None = None,
-    speech_model: str | None = None,
-    transcribe: bool = True,
     workers: int = 2,
     time_limit: float = 600.0,
     memory_limit: float = 6.0,
@@ -84,12 +80,7 @@ def extract(
         labels: Label file with the columns video_id, clip_id, text, label, label_T, label_A, label_V, mode; without it
             all media files are unlabelled clips.
         kind: Rules of the labels: simsv2, sims, mosi or mosei.
-        audio: mfcc, or egemaps by openSMILE, whose licence forbids commercial use.
-        text_encoder: Hugging Face id or folder of a BERT, in place of the encoder that comes as a package.
-        frame_rate: Pictures a second.
-        language: Language of the speech, such as zh or en; found out if not given.
-        speech_model: faster-whisper model, in place of the one that comes as a package.
-        transcribe: Whether clips without a transcript are transcribed.
+        extractor: What to extract with.
         workers: Processes.
         time_limit: Seconds that one clip may take.
         memory_limit: GiB of memory that one clip may take.
@@ -99,11 +90,9 @@ def extract(
     from imlcmm.datasets.extract import extract as run
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.datasets.workers import Limits
-    from imlcmm.features.clip_extractor import ExtractorOptions
 
-    options = ExtractorOptions(audio, text_encoder, frame_rate, language, speech_model, transcribe)
     limits = Limits(time_limit, memory_limit)
-    done = run(videos, out, labels=labels, kind=kind, options=options, workers=workers, limits=limits)
+    done = run(videos, out, labels=labels, kind=kind, options=extractor, workers=workers, limits=limits)
     show(data_card(load_dataset(done.store)))
     show(done.summary)
     if done.failures and not allow_failures:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, get_origin
 
 from docstring_parser import parse
@@ -22,7 +23,8 @@ class Parser(ArgumentParser):
 def command_parser(command: Callable[..., None], **options: Any) -> Parser:
     """Declare a command: parameters without a default stand for themselves, the keyword-only ones are options.
 
-    Sequences take several words; a parameter named `more` takes those after `--` and is left to the caller.
+    Sequences take several words, and the fields of a dataclass are options of their own; a parameter named `more` takes
+    the words after `--` and is left to the caller.
     """
     described = parse(command.__doc__ or "")
     parser = Parser(description=described.short_description, **options)
@@ -31,6 +33,9 @@ def command_parser(command: Callable[..., None], **options: Any) -> Parser:
     for name, parameter in inspect.signature(command).parameters.items():
         several, named = get_origin(parameter.annotation) is Sequence, parameter.kind is parameter.KEYWORD_ONLY
         optional = parameter.default is not parameter.empty
+        if is_dataclass(parameter.annotation):
+            parser.add_class_arguments(parameter.annotation)
+            by_hand.add(name)
         if name in by_hand or not (several or (optional and not named)):
             continue
         of = parameter.annotation.__args__[0] if several else parameter.annotation
@@ -40,6 +45,16 @@ def command_parser(command: Callable[..., None], **options: Any) -> Parser:
         by_hand.add(name)
     parser.add_function_arguments(command, as_positional=True, skip=by_hand)
     return parser
+
+
+def arguments_of(command: Callable[..., None], given: dict[str, Any]) -> dict[str, Any]:
+    """Gather what a command's parser has read into the command's arguments."""
+    arguments = dict(given)
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            arguments[name] = kind(**{field.name: arguments.pop(field.name) for field in fields(kind)})
+    return arguments
 
 
 def _essence(message: str) -> str:

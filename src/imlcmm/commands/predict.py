@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from imlcmm.commands.show import show
 from imlcmm.errors import MediaError
+from imlcmm.features.extractor_options import ExtractorOptions
 
 
 def predict(
     paths: Sequence[Path],
     *,
+    extractor: ExtractorOptions,
     model: Path | None = None,
     transcript: str | None = None,
     pictures: Path | None = None,
     export: Path | None = None,
-    audio: Literal["mfcc", "egemaps"] = "mfcc",
-    text_encoder: str | None = None,
-    frame_rate: float = 25.0,
-    language: str | None = None,
-    speech_model: str | None = None,
-    transcribe: bool = True,
 ) -> None:
     """Score video or sound files: sentiment by utterance, of all modalities and of each, with a timeline.
 
@@ -30,17 +25,11 @@ def predict(
         transcript: What is said, for a single file; otherwise a .srt, .vtt or .txt beside each file, or the speech.
         pictures: Folder of the timeline pictures; without it there are none.
         export: File to write: .json, .csv or .parquet, and for a single file .srt, .vtt or .eaf.
-        audio: mfcc, or egemaps by openSMILE, whose licence forbids commercial use.
-        text_encoder: Hugging Face id or folder of a BERT, in place of the encoder that comes as a package.
-        frame_rate: Pictures a second.
-        language: Language of the speech, such as zh or en; found out if not given.
-        speech_model: faster-whisper model, in place of the one that comes as a package.
-        transcribe: Whether to listen where no words are given.
+        extractor: What to extract with.
     """
     from tqdm import tqdm
 
     from imlcmm.datasets.label_file import media_files
-    from imlcmm.features.clip_extractor import ExtractorOptions
     from imlcmm.prediction.description import describe_prediction
     from imlcmm.prediction.export import export as write
     from imlcmm.prediction.predictor import Predictor
@@ -49,8 +38,7 @@ def predict(
     files = media_files(paths)
     if transcript is not None and len(files) != 1:
         raise MediaError(f"--transcript is for one file, but there are {len(files)}; put a .txt beside each")
-    options = ExtractorOptions(audio, text_encoder, frame_rate, language, speech_model, transcribe)
-    predictor = Predictor.load(model, options)
+    predictor = Predictor.load(model, extractor)
     predictions = []
     for path in tqdm(files, desc="predicting", unit="file", disable=None if len(files) > 1 else True):
         predictions.append(predictor(path, transcript=transcript))

@@ -19,7 +19,8 @@ from imlcmm.datasets.label_file import SourceClip, find_clips
 from imlcmm.datasets.store import StoreWriter
 from imlcmm.datasets.workers import Limits, run_limited
 from imlcmm.errors import DataError, MediaError
-from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
+from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles import find_sidecar, read_sidecar
 from imlcmm.features.utterances import join_words
 from imlcmm.files import replacing, write_json, write_text

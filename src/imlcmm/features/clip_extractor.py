@@ -1,13 +1,13 @@
 """From a clip to the features of its three modalities; what a clip lacks is named, never made up."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.media import SOUND_RATE, MediaInfo, probe, read_frames, read_sound
 from imlcmm.features.text import TextExtractor, TextFeatures
@@ -18,27 +18,6 @@ from imlcmm.features.voice_activity import speech_regions
 from imlcmm.types import MODALITIES
 
 _SILENCE = 1e-4
-
-
-@dataclass(frozen=True)
-class ExtractorOptions:
-    """What to extract with.
-
-    Attributes:
-        audio: mfcc (librosa) or egemaps (openSMILE, whose licence forbids commercial use).
-        text_encoder: Hugging Face id or folder of a BERT; None is the encoder that comes as a package.
-        frame_rate: Pictures a second.
-        language: Language of the speech, such as zh or en; None finds out.
-        speech_model: faster-whisper model, a name or a folder; None is the model that comes as a package.
-        transcribe: Whether clips without a transcript are transcribed.
-    """
-
-    audio: Literal["mfcc", "egemaps"] = "mfcc"
-    text_encoder: str | None = None
-    frame_rate: float = 25.0
-    language: str | None = None
-    speech_model: str | None = None
-    transcribe: bool = True
 
 
 class ExtractedClip(NamedTuple):

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from imlcmm.errors import ImlcmmError
-from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, ExtractorOptions
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
+from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media import probe
 from imlcmm.features.utterances import Utterance, Word
 from imlcmm.models.base import SentimentModel

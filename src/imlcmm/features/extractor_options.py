@@ -1,0 +1,25 @@
+"""What to extract with; apart from the extractors, so that a command can tell its options without loading them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ExtractorOptions:
+    """What to extract with.
+
+    Attributes:
+        audio: mfcc, or egemaps by openSMILE, whose licence forbids commercial use.
+        text_encoder: Hugging Face id or folder of a BERT, in place of the encoder that comes as a package.
+        frame_rate: Pictures a second.
+        language: Language of the speech, such as zh or en; found out if not given.
+        speech_model: faster-whisper model, a name or a folder, in place of the one that comes as a package.
+        transcribe: Whether to listen where no words are given.
+    """
+
+    audio: Literal["mfcc", "egemaps"] = "mfcc"
+    text_encoder: str | None = None
+    frame_rate: float = 25.0
+    language: str | None = None
+    speech_model: str | None = None
+    transcribe: bool = True
