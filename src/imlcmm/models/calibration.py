@@ -7,16 +7,18 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.optimize import minimize
 from scipy.special import expit
+from torch import Tensor
 
 from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.inference import predict_split
-from imlcmm.types import MODALITIES, TARGETS
+from imlcmm.models.inference import heads_of, keep_modalities
+from imlcmm.types import MODALITIES, Batch
 
 FILE = "calibration.json"
 COVERAGE, FEWEST, PRIOR = 0.9, 20, 1e-4
@@ -82,28 +84,35 @@ def read_calibration(folder: Path) -> Calibration | None:
         raise ModelError(f"{file} is damaged; train again or copy the checkpoint anew") from error
 
 
+@torch.no_grad()
 def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -> Calibration:
     """Measure the errors of a model on clips it was not trained on, as it is and with modalities taken away.
 
     A set of modalities is measured on the clips that have all of it, each head on those that have its label.
     """
-    labels = dict(zip(TARGETS, np.asarray(clips.labels).T, strict=True))
-    present = _present(clips, batch_size)
-    curves = {}
-    for subset in SUBSETS:
-        usable = np.logical_and.reduce([present[m] for m in subset])
-        if not usable.any():
-            continue
-        found = predict_split(model, clips, batch_size, subset)
-        heads: dict[str, tuple[str, ...]] = {"multimodal": subset}
-        if len(subset) == 1 and subset[0] in found:
-            heads[subset[0]] = ()
-        for head, read in heads.items():
-            label = labels[head] if np.isfinite(labels[head]).any() else labels["multimodal"]
-            rows = usable & np.isfinite(label) & np.isfinite(found[head])
-            if rows.sum() >= FEWEST:
-                curves[_key(head, read)] = fit_curve(found[head][rows], label[rows])
-    return Calibration(tuple(m for m in MODALITIES if present[m].any()), curves)
+    model.eval()
+    judged: dict[str, list[Tensor]] = {}
+    seen: set[str] = set()
+    for batch in clips.batches(batch_size):
+        present = {m: mask.any(1) for m, mask in batch.masks.items()}
+        seen |= {m for m, rows in present.items() if rows.any()}
+        for subset in SUBSETS:
+            usable = torch.stack([present[m] for m in subset]).all(0)
+            if usable.any():
+                found = heads_of(model(keep_modalities(batch, subset)))
+                for key, both in _judge(found, batch, subset).items():
+                    judged.setdefault(key, []).append(both[:, usable & both.isfinite().all(0)])
+    pairs = {key: torch.cat(both, dim=1).numpy() for key, both in judged.items()}
+    curves = {key: fit_curve(*both) for key, both in pairs.items() if both.shape[1] >= FEWEST}
+    return Calibration(tuple(m for m in MODALITIES if m in seen), curves)
+
+
+def _judge(found: Mapping[str, Tensor], batch: Batch, subset: Sequence[str]) -> dict[str, Tensor]:
+    """Put what was predicted from a set of modalities beside its label, (2, clips) for each curve."""
+    judged = {_key("multimodal", subset): torch.stack([found["multimodal"].float(), batch.label])}
+    if len(subset) == 1 and subset[0] in found:
+        judged[_key(subset[0], ())] = torch.stack([found[subset[0]].float(), batch.unimodal_labels[subset[0]]])
+    return judged
 
 
 def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, " clips"]) -> Curve:
@@ -119,12 +128,6 @@ def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, "
     rank = min(np.ceil((len(label) + 1) * COVERAGE) / len(label), 1.0)
     half_width = np.quantile(np.abs(predicted - label), rank, method="higher")
     return Curve(len(label), round(float(half_width), 4), round(float(intercept), 4), round(float(slope) / scale, 4))
-
-
-def _present(clips: ClipDataset, batch_size: int) -> dict[str, np.ndarray]:
-    """Tell which clips have which modality."""
-    found = [{m: mask.any(1).numpy() for m, mask in batch.masks.items()} for batch in clips.batches(batch_size)]
-    return {m: np.concatenate([each[m] for each in found]) for m in MODALITIES}
 
 
 def _key(head: str, modalities: Collection[str]) -> str:

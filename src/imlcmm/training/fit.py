@@ -23,6 +23,7 @@ from imlcmm.errors import TrainingError
 from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
+from imlcmm.models.checkpoint import load_checkpoint
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
@@ -102,8 +103,8 @@ def train(
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:
             if valid is not None:
-                selected = Run(folder, description).load(seed_folder)
-                calibrate(selected, valid, how.batch_size).write(seed_folder / "best")
+                best = seed_folder / "best"
+                calibrate(load_checkpoint(best), valid, how.batch_size).write(best)
             title = type(model).__name__ + (" on simulated data" if data.simulated else "")
             finish(module.history, how, seed_folder, title)
     if loop.is_global_zero:
