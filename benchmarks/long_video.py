@@ -8,7 +8,6 @@ same codecs and picture size.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from itertools import cycle
 from pathlib import Path
 
 import av
-from page import processor, write_section
+from page import processor, resident, write_section
 
 TITLE = "Long videos"
 MINUTES = (5, 60)
@@ -61,8 +60,7 @@ def measure(video: Path, model: Path | None) -> dict[str, float]:
     predictor = Predictor.load(model)
     utterances = sum(1 for _ in predictor.utterances(video))
     seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"utterances": utterances, "seconds": seconds, "peak": peak}
+    return {"utterances": utterances, "seconds": seconds, "peak": resident("VmHWM") / 1024}
 
 
 def join(clips: list[Path], out: Path, seconds: float) -> Path:

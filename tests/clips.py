@@ -1,4 +1,4 @@
-"""Small clips made of numpy arrays, for the tests of this folder."""
+"""Small clips made of numpy arrays, for the tests of several folders."""
 
 from collections.abc import Sequence
 from fractions import Fraction

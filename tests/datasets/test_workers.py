@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from imlcmm.datasets.workers import Limits, run_limited
+from imlcmm.datasets.workers import Limits, _Worker, run_limited
 from imlcmm.errors import DataError, ImlcmmError
 
 LIMITS = Limits(seconds=3.0, gigabytes=1.0)
@@ -50,6 +50,21 @@ def test_memory_has_a_limit_of_its_own(tmp_path):
     patient = Limits(seconds=120.0, gigabytes=1.0)
     (outcome,) = run_limited(["fat"], prepare, (tmp_path,), workers=1, limits=patient)
     assert "more than 1 GiB" in outcome.failure
+
+
+def test_a_worker_that_dies_between_jobs_does_not_end_the_last_one_again(tmp_path):
+    worker = _Worker(prepare, (tmp_path,))
+    while not worker.idle:
+        assert worker.outcome(LIMITS) is None
+    worker.begin("a")
+    while (outcome := worker.outcome(LIMITS)) is None:
+        time.sleep(0.01)
+    assert outcome == ("a", None)
+    worker.process.kill()
+    worker.process.join()
+    assert worker.outcome(LIMITS) is None
+    assert not worker.alive
+    worker.stop()
 
 
 def test_a_worker_that_cannot_start_is_told(tmp_path):

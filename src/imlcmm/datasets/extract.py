@@ -19,7 +19,7 @@ from imlcmm.datasets.label_file import SourceClip, find_clips
 from imlcmm.datasets.store import StoreWriter
 from imlcmm.datasets.workers import Limits, run_limited
 from imlcmm.errors import DataError, MediaError
-from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles import find_sidecar, read_sidecar
 from imlcmm.features.utterances import join_words
@@ -166,7 +166,7 @@ def _read_words(part: Path) -> dict[str, Any]:
 
 def _write_part(clip: SourceClip, found: ExtractedClip, sets: dict[str, Any], parts: Path) -> None:
     if not found.features:
-        raise MediaError("; ".join(f"{m}: {why}" for m, why in found.missing.items()))
+        raise MediaError(reasons(found.missing))
     arrays = {m: np.ascontiguousarray(f.values.astype(np.float32)) for m, f in found.features.items()}
     if found.text is not None:
         arrays["tokens"] = np.ascontiguousarray(found.text.tokens)
@@ -194,7 +194,7 @@ def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, ou
             if clip.identifier not in failures:
                 missing = _add(clip, store, _part(clip, parts))
             status = "failed" if clip.identifier in failures else "partial" if missing else "complete"
-            reason = failures.get(clip.identifier) or "; ".join(f"{m}: {why}" for m, why in missing.items())
+            reason = failures.get(clip.identifier) or reasons(missing)
             rows.append((clip.identifier, str(clip.path), clip.split, status, reason))
     manifest = pd.DataFrame(rows, columns=["clip", "file", "split", "status", "reason"])
     write_text(out / MANIFEST, manifest.to_csv(index=False))

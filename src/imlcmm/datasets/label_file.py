@@ -55,7 +55,7 @@ def media_files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in MEDIA) if path.is_dir() else [path]
+        inside = _inside(path) if path.is_dir() else [path]
         if not inside or not inside[0].exists():
             raise DataError(f"{path}: {'no media files are in it' if path.is_dir() else 'there is no such file'}")
         found += inside
@@ -63,8 +63,11 @@ def media_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _unlabelled(videos: Path) -> list[SourceClip]:
-    paths = sorted(p for p in videos.rglob("*") if p.suffix.lower() in MEDIA and p.is_file())
-    return [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in paths]
+    return [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in _inside(videos)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in MEDIA and p.is_file())
 
 
 def _identifier(path: Path, videos: Path) -> str:

@@ -127,12 +127,12 @@ class _Worker:
         self.busy = False
         return Outcome(self.job, message)
 
-    def _died(self) -> Outcome:
+    def _died(self) -> Outcome | None:
         self.process.join()
         if not self.ready:
             raise ImlcmmError(f"a worker process ended with code {self.process.exitcode} before it began")
-        self.alive = self.busy = False
-        return Outcome(self.job, f"its process ended with code {self.process.exitcode}")
+        was_busy, self.alive, self.busy = self.busy, False, False
+        return Outcome(self.job, f"its process ended with code {self.process.exitcode}") if was_busy else None
 
     def _over(self, limits: Limits) -> str | None:
         if time.monotonic() - self.began > limits.seconds:

@@ -1,6 +1,6 @@
 """From a clip to the features of its three modalities; what a clip lacks is named, never made up."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -36,6 +36,11 @@ class ExtractedClip(NamedTuple):
     features: dict[str, Features]
     text: TextFeatures | None
     missing: dict[str, str]
+
+
+def reasons(missing: Mapping[str, str]) -> str:
+    """Say in one line why modalities are missing."""
+    return "; ".join(f"{m}: {why}" for m, why in missing.items())
 
 
 class ClipExtractor:

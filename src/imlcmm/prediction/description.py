@@ -1,6 +1,6 @@
 """A prediction as a table that one reads in a terminal."""
 
-from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
+from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction, signed
 from imlcmm.types import MODALITIES
 
 _WIDEST = 48
@@ -26,17 +26,13 @@ def describe_prediction(prediction: VideoPrediction) -> str:
 def _cells(u: UtterancePrediction) -> list[str]:
     return [
         f"{u.start:.1f}-{u.end:.1f}",
-        _number(u.sentiment),
+        signed(u.sentiment),
         f"{u.interval[0]:+.2f} to {u.interval[1]:+.2f}" if u.interval else "–",
         f"{u.confidence:.0%}" if u.confidence is not None else "–",
-        *(_number(u.unimodal.get(m)) for m in MODALITIES),
+        *(signed(u.unimodal.get(m)) for m in MODALITIES),
         u.agreement,
         u.transcript if len(u.transcript) <= _WIDEST else u.transcript[: _WIDEST - 1] + "…",
     ]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.2f}"
 
 
 def _moments(prediction: VideoPrediction) -> list[str]:

@@ -9,7 +9,7 @@ from imlcmm.errors import ImlcmmError, MissingPackageError
 from imlcmm.features.subtitles import write_srt, write_vtt
 from imlcmm.features.utterances import Utterance
 from imlcmm.files import replacing, write_json, write_text
-from imlcmm.prediction.result import VideoPrediction
+from imlcmm.prediction.result import VideoPrediction, signed
 from imlcmm.types import MODALITIES
 
 
@@ -64,12 +64,7 @@ def _vtt(prediction: VideoPrediction, path: Path) -> None:
 
 def _captions(prediction: VideoPrediction) -> list[Utterance]:
     """Put the sentiment before the words."""
-    return [
-        Utterance(
-            u.start, u.end, f"[{'–' if u.sentiment is None else format(u.sentiment, '+.2f')}] {u.transcript}".strip()
-        )
-        for u in prediction.utterances
-    ]
+    return [Utterance(u.start, u.end, f"[{signed(u.sentiment)}] {u.transcript}".strip()) for u in prediction.utterances]
 
 
 def _eaf(prediction: VideoPrediction, path: Path) -> None:
@@ -85,8 +80,8 @@ def _eaf(prediction: VideoPrediction, path: Path) -> None:
         elan.add_tier(tier)
     for u in prediction.utterances:
         span = round(u.start * 1000), max(round(u.end * 1000), round(u.start * 1000) + 1)
-        values = {"words": u.transcript, "sentiment": "" if u.sentiment is None else f"{u.sentiment:+.2f}"}
-        values |= {m: f"{value:+.2f}" for m, value in u.unimodal.items()}
+        values = {"words": u.transcript, "sentiment": "" if u.sentiment is None else signed(u.sentiment)}
+        values |= {m: signed(value) for m, value in u.unimodal.items()}
         for tier, value in values.items():
             elan.add_annotation(tier, *span, value)
     with replacing(path) as beside:

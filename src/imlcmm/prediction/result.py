@@ -5,7 +5,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imlcmm.features.clip_extractor import reasons
 from imlcmm.types import MODALITIES
+
+
+def signed(sentiment: float | None) -> str:
+    """Write a sentiment with its sign, a dash where there is none."""
+    return "–" if sentiment is None else f"{sentiment:+.2f}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class VideoPrediction:
                 "confidence": each.confidence,
                 **{m: each.unimodal.get(m) for m in MODALITIES},
                 "agreement": each.agreement,
-                "missing": "; ".join(f"{m}: {why}" for m, why in each.missing.items()),
+                "missing": reasons(each.missing),
                 "transcript": each.transcript,
                 "failure": "",
             }
