@@ -17,7 +17,9 @@ from page import processor, write_section
 
 from imlcmm.datasets.extract import extract
 from imlcmm.features.clip_extractor import ClipExtractor
-from imlcmm.features.media import probe, read_frames, read_sound
+from imlcmm.features.media import probe
+from imlcmm.features.pictures import read_frames
+from imlcmm.features.sound import read_sound
 from imlcmm.features.voice_activity import speech_regions
 
 TITLE = "Feature extraction"

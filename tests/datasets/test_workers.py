@@ -1,37 +1,12 @@
 """Jobs that fail, crash, hang or eat memory cost themselves alone."""
 
-import os
 import time
 
 import pytest
 
-from imlcmm.datasets.workers import Limits, _Worker, run_limited
-from imlcmm.errors import DataError, ImlcmmError
-
-LIMITS = Limits(seconds=3.0, gigabytes=1.0)
-
-
-def prepare(done):
-    def do(job):
-        if job == "mistake":
-            raise DataError("this clip is damaged")
-        if job == "bug":
-            raise KeyError("x")
-        if job == "crash":
-            os.abort()
-        if job == "hang":
-            time.sleep(60)
-        if job == "fat":
-            block = bytearray(3 * 2**30)
-            block[::4096] = b"x" * len(block[::4096])
-            time.sleep(300)
-        (done / job).touch()
-
-    return do
-
-
-def refuse():
-    raise DataError("the model file is missing")
+from imlcmm.datasets.workers import LimitedProcess, Limits, run_limited
+from imlcmm.errors import ImlcmmError
+from jobs import LIMITS, prepare, refuse
 
 
 def test_each_job_has_its_outcome_and_the_others_go_on(tmp_path):
@@ -52,19 +27,21 @@ def test_memory_has_a_limit_of_its_own(tmp_path):
     assert "more than 1 GiB" in outcome.failure
 
 
-def test_a_worker_that_dies_between_jobs_does_not_end_the_last_one_again(tmp_path):
-    worker = _Worker(prepare, (tmp_path,))
-    while not worker.idle:
-        assert worker.outcome(LIMITS) is None
-    worker.begin("a")
-    while (outcome := worker.outcome(LIMITS)) is None:
-        time.sleep(0.01)
-    assert outcome == ("a", None)
-    worker.process.kill()
-    worker.process.join()
-    assert worker.outcome(LIMITS) is None
-    assert not worker.alive
-    worker.stop()
+def test_a_process_that_dies_between_jobs_is_replaced(tmp_path):
+    worker = LimitedProcess(prepare, (tmp_path,), LIMITS)
+    assert worker.do("a") is None
+    worker.kill()
+    assert worker.do("b") is None
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+    worker.kill()
+
+
+def test_leaving_early_ends_the_processes(tmp_path):
+    outcomes = run_limited(["a", "hang", "hang"], prepare, (tmp_path,), workers=2, limits=Limits(600.0, 1.0))
+    assert next(outcomes).job == "a"
+    began = time.monotonic()
+    outcomes.close()
+    assert time.monotonic() - began < 30
 
 
 def test_a_worker_that_cannot_start_is_told(tmp_path):

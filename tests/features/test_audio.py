@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from clips import tone
 
+from clips import tone
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.audio import MfccExtractor
 

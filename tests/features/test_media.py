@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from clips import (
     Picture,
     Sound,
@@ -21,9 +22,10 @@ from clips import (
     tone,
     truncate,
 )
-
 from imlcmm.errors import MediaError
-from imlcmm.features.media import probe, read_frames, read_sound, stream_sound
+from imlcmm.features.media import probe
+from imlcmm.features.pictures import read_frames
+from imlcmm.features.sound import read_sound, stream_sound
 
 REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
 CONTAINERS = {

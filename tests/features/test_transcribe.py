@@ -11,7 +11,7 @@ import pytest
 
 from imlcmm.errors import MissingPackageError, ModelError
 from imlcmm.features import transcribe, whisper_model
-from imlcmm.features.media import read_sound
+from imlcmm.features.sound import read_sound
 from imlcmm.features.transcribe import Transcriber
 from imlcmm.features.utterances import Word, split_words, stretches
 

@@ -17,7 +17,7 @@ from imlcmm.features.face_detection import FaceDetector, intersection_over_union
 from imlcmm.features.face_mesh import BLENDSHAPES, Face, FaceMesh, FaceTracker, region_of_detection, region_of_face
 from imlcmm.features.face_models import FaceNetworks, load_networks
 from imlcmm.features.head_pose import _FACE, euler_angles, focal_length, head_pose
-from imlcmm.features.media import Frame, read_frames
+from imlcmm.features.pictures import Frame, read_frames
 from imlcmm.features.vision import POINTS_68, FaceExtractor, FaceTrack, choose_tracks
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"

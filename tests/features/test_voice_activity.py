@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from imlcmm.errors import MediaError
-from imlcmm.features.media import SOUND_RATE, read_sound
+from imlcmm.features.sound import SOUND_RATE, read_sound
 from imlcmm.features.voice_activity import VoiceActivity, speech_regions, speech_regions_stream
 
 pytest.importorskip("faster_whisper", reason="the voice activity detector comes with faster-whisper")

@@ -45,6 +45,12 @@ def extract(videos, out, *words):
     return main(["extract", str(videos), str(out), "--labels", str(videos / "label.csv"), "--frame_rate", "5", *words])
 
 
+def same_files(one, other):
+    names = sorted(path.name for path in one.iterdir())
+    assert names == sorted(path.name for path in other.iterdir())
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
 @pytest.fixture(scope="module")
 def store(videos, tmp_path_factory):
     out = tmp_path_factory.mktemp("store") / "data"
@@ -71,9 +77,13 @@ def test_failures_end_in_a_code_and_what_is_done_is_kept(videos, store, tmp_path
     assert "2 clips failed" in capsys.readouterr().err
     assert len(list((tmp_path / "again.parts").glob("*.safetensors"))) == 6
     assert extract(videos, out, "--allow_failures", "true") == 0
-    names = sorted(path.name for path in store.iterdir())
-    assert names == sorted(path.name for path in out.iterdir())
-    assert all((store / name).read_bytes() == (out / name).read_bytes() for name in names)
+    assert same_files(store, out)
+
+
+def test_a_cluster_makes_the_same_data_set(videos, store, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    assert extract(videos, tmp_path / "data", "--ray", "local", "--allow_failures", "true") == 0
+    assert same_files(store, tmp_path / "data")
 
 
 def test_a_model_of_these_clips_scores_a_new_one(videos, store, tmp_path, capsys):

@@ -70,6 +70,7 @@ def extract(
     workers: int = 2,
     time_limit: float = 600.0,
     memory_limit: float = 6.0,
+    ray: str | None = None,
     allow_failures: bool = False,
 ) -> None:
     """Extract the features of a folder of clips into a data set; what was finished before a kill is not done again.
@@ -84,6 +85,7 @@ def extract(
         workers: Processes.
         time_limit: Seconds that one clip may take.
         memory_limit: GiB of memory that one clip may take.
+        ray: Address of a Ray cluster to work on (HOST:PORT, auto, or local), whose machines see the same folders.
         allow_failures: Exit with 0 though clips failed.
     """
     from imlcmm.datasets.card import data_card
@@ -92,7 +94,7 @@ def extract(
     from imlcmm.datasets.workers import Limits
 
     limits = Limits(time_limit, memory_limit)
-    done = run(videos, out, labels=labels, kind=kind, options=extractor, workers=workers, limits=limits)
+    done = run(videos, out, labels=labels, kind=kind, options=extractor, workers=workers, limits=limits, ray=ray)
     show(data_card(load_dataset(done.store)))
     show(done.summary)
     if done.failures and not allow_failures:

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
+from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.datasets.label_file import SourceClip, find_clips
 from imlcmm.datasets.store import StoreWriter
 from imlcmm.datasets.workers import Limits, run_limited
@@ -66,6 +68,7 @@ def extract(
     options: ExtractorOptions | None = None,
     workers: int = 2,
     limits: Limits = USUAL_LIMITS,
+    ray: str | None = None,
     progress: bool = True,
 ) -> Extraction:
     """Extract the features of a folder of clips and write them as a store.
@@ -80,6 +83,7 @@ def extract(
         options: What to extract with.
         workers: Number of processes.
         limits: Time and memory of each clip.
+        ray: Address of a Ray cluster that does the work, as `run_on_cluster` takes it; None works on this machine.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -90,8 +94,9 @@ def extract(
     parts = Path(out).with_name(f"{Path(out).name}.parts")
     _open_parts(parts, chosen)
     failures: dict[str, str] = {}
-    waiting = [clip for clip in clips if not _is_done(clip, parts)]
-    outcomes = run_limited(waiting, _prepare, (chosen, parts), workers=workers, limits=limits)
+    waiting = [clip._replace(path=clip.path.absolute()) for clip in clips if not _is_done(clip, parts)]
+    run = partial(run_on_cluster, address=ray) if ray else run_limited
+    outcomes = run(waiting, _prepare, (chosen, parts.absolute()), workers=workers, limits=limits)
     with tqdm(total=len(clips), initial=len(clips) - len(waiting), desc="extracting", unit="clip",
               disable=not progress) as bar:  # fmt: skip
         for outcome in outcomes:

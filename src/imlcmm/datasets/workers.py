@@ -1,10 +1,11 @@
-"""Worker processes with a time and a memory limit for each job, so that what goes wrong in one job costs that job."""
+"""Processes with a time and a memory limit for each job, so that what goes wrong in one job costs that job."""
 
 import multiprocessing
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import psutil
@@ -55,93 +56,90 @@ def run_limited(
     Raises:
         ImlcmmError: If a process cannot be prepared, with the reason.
     """
-    waiting = deque(jobs)
-    pool = [_Worker(prepare, arguments) for _ in range(min(workers, len(waiting)))]
-    try:
-        while waiting or any(worker.busy for worker in pool):
-            wait([worker.connection for worker in pool], timeout=_TICK)
-            for place, worker in enumerate(pool):
-                outcome = worker.outcome(limits)
-                if outcome is not None:
-                    yield outcome
-                if not worker.alive:
-                    worker.stop()
-                    pool[place] = _Worker(prepare, arguments)
-                elif worker.idle and waiting:
-                    worker.begin(waiting.popleft())
-    finally:
-        for worker in pool:
-            worker.stop()
+    waiting = list(jobs)
+    processes = [LimitedProcess(prepare, arguments, limits) for _ in range(min(workers, len(waiting)))]
+    free: SimpleQueue[LimitedProcess] = SimpleQueue()
+    for process in processes:
+        free.put(process)
+
+    def do(job: Any) -> Outcome:
+        process = free.get()
+        try:
+            return Outcome(job, process.do(job))
+        finally:
+            free.put(process)
+
+    with ThreadPoolExecutor(max(1, len(processes))) as threads:
+        try:
+            for done in as_completed([threads.submit(do, job) for job in waiting]):
+                yield done.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.kill()
 
 
-class _Worker:
-    """One process and the job it is at."""
+class LimitedProcess:
+    """A process that does one job after the other; it is killed when a job exceeds its limits, and replaced."""
 
-    def __init__(self, prepare: Prepare, arguments: Sequence[Any]) -> None:
+    def __init__(self, prepare: Prepare, arguments: Sequence[Any], limits: Limits) -> None:
+        """Take what `run_limited` takes; the process starts with the first job."""
+        self.prepare, self.arguments, self.limits = prepare, arguments, limits
+        self.process: Any = None
+
+    def do(self, job: Any) -> str | None:
+        """Do a job, and tell why it failed; None if it did not.
+
+        Raises:
+            ImlcmmError: If the process cannot be prepared, with the reason.
+        """
+        if self.process is None or not self.process.is_alive():
+            self._start()
+        try:
+            self.connection.send(job)
+            began = time.monotonic()
+            while not self.connection.poll(_TICK):
+                failure = self._excess(time.monotonic() - began)
+                if failure:
+                    self.kill()
+                    return failure
+            told: str | None = self.connection.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            return f"its process ended with code {self.process.exitcode}"
+        return told
+
+    def kill(self) -> None:
+        """End the process at once; what it was writing lies beside its final place."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+
+    def _start(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of PyTorch and PyAV
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, prepare, *arguments), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, self.prepare, *self.arguments), daemon=True)
         self.process.start()
         theirs.close()
-        self.ready = self.busy = False
-        self.alive = True
-        self.job: Any = None
-        self.began = 0.0
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and not self.busy
-
-    def begin(self, job: Any) -> None:
-        """Hand a job over."""
-        self.job, self.busy, self.began = job, True, time.monotonic()
-        self.connection.send(job)
-
-    def outcome(self, limits: Limits) -> Outcome | None:
-        """Give the outcome of the job, if it has one by now."""
         try:
-            if self.connection.poll():
-                return self._heard(self.connection.recv())
+            message = self.connection.recv()
         except (EOFError, ConnectionError):
-            return self._died()
-        if not self.busy:
-            return None
-        failure = self._over(limits)
-        if failure is None:
-            return None
-        self.alive = self.busy = False
-        return Outcome(self.job, failure)
+            self.process.join()
+            message = f"a worker process ended with code {self.process.exitcode} before it began"
+        if message != _READY:
+            raise ImlcmmError(message)
 
-    def stop(self) -> None:
-        """End the process at once; what it was writing lies beside its final place."""
-        self.process.kill()
-        self.process.join()
-        self.connection.close()
-
-    def _heard(self, message: str | None) -> Outcome | None:
-        if not self.ready:
-            if message != _READY:
-                raise ImlcmmError(message or "a worker process could not start")
-            self.ready = True
-            return None
-        self.busy = False
-        return Outcome(self.job, message)
-
-    def _died(self) -> Outcome | None:
-        self.process.join()
-        if not self.ready:
-            raise ImlcmmError(f"a worker process ended with code {self.process.exitcode} before it began")
-        was_busy, self.alive, self.busy = self.busy, False, False
-        return Outcome(self.job, f"its process ended with code {self.process.exitcode}") if was_busy else None
-
-    def _over(self, limits: Limits) -> str | None:
-        if time.monotonic() - self.began > limits.seconds:
-            return f"it took more than {limits.seconds:g} s; raise --time_limit"
+    def _excess(self, seconds: float) -> str | None:
+        """Tell which limit is exceeded."""
+        if seconds > self.limits.seconds:
+            return f"it took more than {self.limits.seconds:g} s; raise --time_limit"
         try:
             used = psutil.Process(self.process.pid).memory_info().rss / 2**30
         except psutil.NoSuchProcess:
             return None  # the pipe tells of its end
-        return f"it used more than {limits.gigabytes:g} GiB; raise --memory_limit" if used > limits.gigabytes else None
+        if used > self.limits.gigabytes:
+            return f"it used more than {self.limits.gigabytes:g} GiB; raise --memory_limit"
+        return None
 
 
 def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media import SOUND_RATE
+from imlcmm.features.sound import SOUND_RATE
 
 HOP = 160
 _WINDOW = 400

@@ -9,7 +9,9 @@ import numpy as np
 
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media import SOUND_RATE, MediaInfo, probe, read_frames, read_sound
+from imlcmm.features.media import MediaInfo, probe
+from imlcmm.features.pictures import read_frames
+from imlcmm.features.sound import SOUND_RATE, read_sound
 from imlcmm.features.text import TextExtractor, TextFeatures
 from imlcmm.features.transcribe import Transcriber
 from imlcmm.features.utterances import Word, join_words, spread_words

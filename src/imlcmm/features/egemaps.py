@@ -12,7 +12,7 @@ from jaxtyping import Float
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.audio import HOP, step_count, step_times
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media import SOUND_RATE
+from imlcmm.features.sound import SOUND_RATE
 
 logger = logging.getLogger(__name__)
 

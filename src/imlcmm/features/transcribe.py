@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError, ModelError
-from imlcmm.features.media import SOUND_RATE
+from imlcmm.features.sound import SOUND_RATE
 from imlcmm.features.utterances import (
     Region,
     SpeechClock,

@@ -12,7 +12,7 @@ from imlcmm.features.face_mesh import BLENDSHAPES, Face, FaceMesh, FaceTracker
 from imlcmm.features.face_models import PACKAGE, SHA256, load_networks
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.head_pose import head_pose
-from imlcmm.features.media import Frame
+from imlcmm.features.pictures import Frame
 
 # The landmark that stands for each of the usual 68 points (Sagonas et al. 2013): jaw, brows, nose, eyes, lips.
 _STANDING = """

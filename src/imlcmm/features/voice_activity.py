@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MediaError, MissingPackageError
-from imlcmm.features.media import SOUND_RATE
+from imlcmm.features.sound import SOUND_RATE
 from imlcmm.features.utterances import join_regions
 
 _WINDOW = 512

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from imlcmm.features.media import MediaInfo, read_sound, stream_sound
+from imlcmm.features.media import MediaInfo
+from imlcmm.features.sound import read_sound, stream_sound
 from imlcmm.features.subtitles import read_sidecar
 from imlcmm.features.transcribe import Transcriber
 from imlcmm.features.utterances import (
