@@ -17,6 +17,7 @@ import imlcmm
 from imlcmm.evaluation.rules import score
 from imlcmm.models.inference import predict_split
 from imlcmm.prediction.predictor import STARTER
+from imlcmm.training.model_card import LAW
 from imlcmm.training.run import Run
 
 CARD = """\
@@ -47,9 +48,7 @@ A first look at what the toolkit does, on Chinese text or speech. It is no produ
 - Its confidence was calibrated on reviews ({valid:,} of them), and holds for text like them.
 - The encoder reads other languages too, but nothing was measured there.
 
-## Law
-In the European Union the AI Act (Regulation 2024/1689, article 5) forbids inferring emotions of people at work or in
-education from their biometric data, but for medical and safety reasons. Do not use this model for that.
+{law}
 """
 
 
@@ -89,6 +88,7 @@ def card(run: Run, data: imlcmm.datasets.loading.SentimentData, width: int) -> s
         Corr=scores["Corr"],
         constant_Acc2=constant["Acc2"],
         constant_MAE=constant["MAE"],
+        law=LAW,
         one_in=1 / (1 - scores["Acc2"]),
     )
 

@@ -11,9 +11,10 @@ import pytest
 
 from imlcmm.errors import MissingPackageError, ModelError
 from imlcmm.features import transcribe, whisper_model
+from imlcmm.features.regions import stretches
 from imlcmm.features.sound import read_sound
 from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Word, split_words, stretches
+from imlcmm.features.words import Word, split_words
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "data" / "clips"
 with_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the recordings in ../shared/data/clips")

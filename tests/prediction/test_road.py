@@ -92,6 +92,8 @@ def test_a_model_of_these_clips_scores_a_new_one(videos, store, tmp_path, capsys
     small = ["--model.width", "8", "--model.heads", "2", "--model.tokens", "2", "--optimization.epochs", "1"]
     quiet = ["--trainer.progress", "false"]
     assert main(["train", *common, "--model", "IMLCMM", "--folder", str(run), *small, *quiet]) == 0
+    card = next(run.glob("seed-*/best/README.md")).read_text(encoding="utf-8")
+    assert "8 clips = 6 complete + 0 with a modality missing + 2 failed (25.0% lost)" in card
     assert main(["evaluate", str(run), "--data", str(store)]) == 0
     clip = videos / "Raw" / "v2" / "0002.mp4"
     words = ["--model", str(run), "--transcript", "我很高兴", "--transcribe", "false", "--frame_rate", "5"]

@@ -54,6 +54,16 @@ def test_a_run_folder_holds_what_a_reader_needs(finished):
     assert not list(finished.rglob(".*"))
 
 
+def test_the_checkpoint_has_a_card(finished, simulated):
+    card = (finished / "seed-7" / "best" / "README.md").read_text(encoding="utf-8")
+    metrics = json.loads((finished / "seed-7" / "metrics.json").read_text())
+    assert "SIMULATED" in card
+    assert f"{len(simulated.train):,} clips labelled from -1 to 1 (simsv2), 0 without labels" in card
+    assert f"MAE {metrics['valid_mae']:.3f}" in card
+    assert "also chose the epoch" in card
+    assert all(f"\n## {part}\n" in card for part in ("Training data", "Intended use", "Limits", "Law"))
+
+
 def test_the_same_seed_gives_the_same_bytes(simulated, finished, tmp_path):
     train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET)
     assert written(tmp_path) == written(finished)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,6 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
+from imlcmm.datasets import clip_manifest
+from imlcmm.datasets.clip_manifest import fates
 from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.datasets.label_file import SourceClip, find_clips
 from imlcmm.datasets.store import StoreWriter
@@ -24,11 +25,10 @@ from imlcmm.errors import DataError, MediaError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles import find_sidecar, read_sidecar
-from imlcmm.features.utterances import join_words
+from imlcmm.features.words import join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.types import MODALITIES, Clip
 
-MANIFEST = "clips.csv"
 USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
 
 
@@ -52,11 +52,7 @@ class Extraction:
     @property
     def summary(self) -> str:
         """Say how many clips went which way."""
-        count = Counter(self.manifest["status"])
-        return (
-            f"{len(self.manifest)} clips = {count['complete']} complete + {count['partial']} with a modality missing "
-            f"+ {count['failed']} failed; each one's fate is in {self.store / MANIFEST}"
-        )
+        return f"{fates(self.manifest)}; each one's fate is in {self.store / clip_manifest.FILE}"
 
 
 def extract(
@@ -201,8 +197,8 @@ def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, ou
             status = "failed" if clip.identifier in failures else "partial" if missing else "complete"
             reason = failures.get(clip.identifier) or reasons(missing)
             rows.append((clip.identifier, str(clip.path), clip.split, status, reason))
-    manifest = pd.DataFrame(rows, columns=["clip", "file", "split", "status", "reason"])
-    write_text(out / MANIFEST, manifest.to_csv(index=False))
+    manifest = pd.DataFrame(rows, columns=clip_manifest.COLUMNS)
+    write_text(out / clip_manifest.FILE, manifest.to_csv(index=False))
     if not failures:
         shutil.rmtree(parts)
     return Extraction(out, manifest)

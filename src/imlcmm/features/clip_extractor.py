@@ -14,9 +14,9 @@ from imlcmm.features.pictures import read_frames
 from imlcmm.features.sound import SOUND_RATE, read_sound
 from imlcmm.features.text import TextExtractor, TextFeatures
 from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Word, join_words, spread_words
 from imlcmm.features.vision import FaceExtractor
 from imlcmm.features.voice_activity import speech_regions
+from imlcmm.features.words import Word, join_words, spread_words
 from imlcmm.types import MODALITIES
 
 _SILENCE = 1e-4

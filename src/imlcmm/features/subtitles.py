@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from imlcmm.errors import MediaError
-from imlcmm.features.utterances import Utterance, join_words
+from imlcmm.features.utterances import Utterance
+from imlcmm.features.words import join_words
 
 SUFFIXES = (".srt", ".vtt", ".txt")
 _LANGUAGE_TAGS = ("zh", "zh-CN", "zh-Hans", "zh-TW", "zh-Hant", "chs", "cht", "en", "en-US", "en-GB", "eng")

@@ -9,19 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.features.regions import Region, SpeechClock, stretches
 from imlcmm.features.sound import SOUND_RATE
-from imlcmm.features.utterances import (
-    Region,
-    SpeechClock,
-    Utterance,
-    Word,
-    cut_utterances,
-    spread_words,
-    stretches,
-    time_words,
-)
+from imlcmm.features.utterances import Utterance, cut_utterances
 from imlcmm.features.voice_activity import speech_regions
 from imlcmm.features.whisper_model import INSTALL, find_model
+from imlcmm.features.words import Word, spread_words, time_words
 
 logger = logging.getLogger(__name__)
 

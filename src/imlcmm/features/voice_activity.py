@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MediaError, MissingPackageError
+from imlcmm.features.regions import join_regions
 from imlcmm.features.sound import SOUND_RATE
-from imlcmm.features.utterances import join_regions
 
 _WINDOW = 512
 _CONTEXT = 64

@@ -4,19 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from imlcmm.features.media import MediaInfo
+from imlcmm.features.regions import stretches
 from imlcmm.features.sound import read_sound, stream_sound
 from imlcmm.features.subtitles import read_sidecar
 from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import (
-    Utterance,
-    Word,
-    cut_utterances,
-    holds_chinese,
-    join_words,
-    spread_words,
-    stretches,
-)
+from imlcmm.features.utterances import Utterance, cut_utterances
 from imlcmm.features.voice_activity import speech_regions_stream
+from imlcmm.features.words import Word, holds_chinese, join_words, spread_words
 
 SHORT, WINDOW, STRETCH = 15.0, 10.0, 30.0
 

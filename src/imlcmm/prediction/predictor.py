@@ -10,7 +10,8 @@ from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media import probe
-from imlcmm.features.utterances import Utterance, Word
+from imlcmm.features.utterances import Utterance
+from imlcmm.features.words import Word
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import Calibration, read_calibration
 from imlcmm.models.checkpoint import load_checkpoint

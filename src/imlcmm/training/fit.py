@@ -20,10 +20,11 @@ from torch.utils.data import DataLoader
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.errors import TrainingError
-from imlcmm.files import write_json
+from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
 from imlcmm.models.checkpoint import load_checkpoint
+from imlcmm.training import model_card
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
@@ -102,9 +103,7 @@ def train(
         module = TrainingModule(model, how, loader_for)
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:
-            if valid is not None:
-                best = seed_folder / "best"
-                calibrate(load_checkpoint(best), valid, how.batch_size).write(best)
+            describe_checkpoint(seed_folder / "best", data, how, description, module.history)
             title = type(model).__name__ + (" on simulated data" if data.simulated else "")
             finish(module.history, how, seed_folder, title)
     if loop.is_global_zero:
@@ -223,6 +222,18 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
         )
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         raise TrainingError(f"the trainer cannot be set up: {' '.join(str(error).split())}") from error
+
+
+def describe_checkpoint(
+    best: Path, data: SentimentData, how: Optimization, description: dict[str, Any], history: list[dict[str, float]]
+) -> None:
+    """Put the calibration and the card beside the selected weights."""
+    model, calibration = load_checkpoint(best), None
+    if "valid" in data.splits:
+        calibration = calibrate(model, data.valid, how.batch_size)
+        calibration.write(best)
+    selected = history[best_epoch(history, how.patience)]
+    write_text(best / model_card.FILE, model_card.trained_card(model, data, description, selected, calibration))
 
 
 def finish(history: list[dict[str, float]], how: Optimization, folder: Path, title: str) -> None:
