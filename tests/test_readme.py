@@ -23,9 +23,11 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in fenced if found == language]
 
 
-def test_the_commands_for_videos_can_be_given():
-    for line in blocks("sh")[0].splitlines():
-        name, *words = shlex.split(line)[1:]
+def test_the_longer_commands_can_be_given():
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) >= 6
+    for line in lines:
+        name, *words = shlex.split(line, comments=True)[1:]
         command_parser(COMMANDS[name]).parse_args(words)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imlcmm.evaluation.statistics import bootstrap, compare, interval, seed_mean, video_resamples
+from imlcmm.evaluation.statistics import bootstrap, compare, holm, interval, seed_mean, video_resamples
 
 
 def mae_interval(predictions, y, names, resamples=1000):
@@ -74,3 +74,9 @@ def test_intervals_average_over_seeds():
     low, high = mae_interval([p, y], y, names, 200)
     assert low < mae(p, y)["MAE"] / 2 < high
     assert mae_difference([p, y], [p, y], y, names, 50).difference == pytest.approx(0)
+
+
+def test_holm_adjusts_as_in_the_textbook():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []

@@ -23,6 +23,7 @@ from clips import (
     truncate,
 )
 from imlcmm.errors import MediaError
+from imlcmm.features import streams
 from imlcmm.features.media import probe
 from imlcmm.features.pictures import read_frames
 from imlcmm.features.sound import read_sound, stream_sound
@@ -309,3 +310,15 @@ def test_real_clips_are_read(name):
     assert np.abs(sound).max() > 0.05
     frames = sum(1 for _ in read_frames(REAL_CLIPS / name, rate=5))
     assert frames == (pytest.approx(info.duration * 5, abs=1.5) if info.has_picture else 0)
+
+
+def test_a_late_part_of_a_long_file_is_found_without_reading_all_before_it(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).normal(0, 0.1, 16000 * 150).astype("float32")
+    path = make_clip(tmp_path / "long.mkv", Sound(noise))
+    whole, read = read_sound(path), []
+    packets = streams.packets
+    monkeypatch.setattr(streams, "packets", lambda *given: (read.append(1) or each for each in packets(*given)))
+    part = read_sound(path, start=120.0, end=121.0)
+    places = range(120 * 16000 - 16, 120 * 16000 + 17)  # the stamps are of milliseconds
+    assert max(np.corrcoef(part, whole[place : place + len(part)])[0, 1] for place in places) > 0.99
+    assert len(read) < 300  # of some 2,300

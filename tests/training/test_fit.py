@@ -156,7 +156,7 @@ def test_two_devices_train_one_model(simulated_folder, tmp_path):
 
 
 def test_resuming_with_other_settings_is_refused(simulated, finished):
-    with pytest.raises(TrainingError, match=r"another optimization.lr: 0.001, now 0.1"):
+    with pytest.raises(TrainingError, match=r"another optimization: lr was 0.001, is 0.1;"):
         train(small(simulated), simulated, replace(SHORT, lr=0.1), folder=finished, trainer=QUIET, resume=True)
     with pytest.raises(TrainingError, match="resume it with --resume"):
         train(small(simulated), simulated, SHORT, folder=finished, trainer=QUIET)

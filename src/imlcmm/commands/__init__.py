@@ -8,7 +8,22 @@ from collections.abc import Callable
 from imlcmm.commands.data import convert, extract, simulate
 from imlcmm.commands.models import evaluate, leaderboard, models, tune
 from imlcmm.commands.predict import predict
+from imlcmm.commands.report import explain, report
+from imlcmm.commands.reproduce import reproduce
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (convert, simulate, extract, evaluate, leaderboard, tune, models, predict)
+    command.__name__: command
+    for command in (
+        convert,
+        simulate,
+        extract,
+        evaluate,
+        leaderboard,
+        tune,
+        models,
+        predict,
+        reproduce,
+        report,
+        explain,
+    )
 }

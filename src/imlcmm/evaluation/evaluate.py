@@ -1,7 +1,7 @@
 """Score runs on a split that training never read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -19,7 +19,7 @@ from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import predict_split
 from imlcmm.training.run import Run, load_run
-from imlcmm.types import TARGETS
+from imlcmm.types import TARGETS, Batch
 
 
 @dataclass(frozen=True)
@@ -152,21 +152,63 @@ def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str =
         ModelError: If a model was built for other features or labels.
         DataError: If the split is missing.
     """
+    return rate(name or type(models[0]).__name__, data, split, predict_seeds(models, data, split))
+
+
+def predict_seeds(
+    models: Sequence[SentimentModel],
+    data: SentimentData,
+    split: str = "test",
+    change: Callable[[Batch], Batch] | None = None,
+) -> dict[str, np.ndarray]:
+    """Predict a split by the models of several seeds: (seeds, clips) sentiment of each head.
+
+    Args:
+        models: The selected model of each seed.
+        data: Data set.
+        split: Split to predict.
+        change: What is done to each batch before a model reads it.
+
+    Raises:
+        ModelError: If a model was built for other features or labels.
+        DataError: If the split is missing.
+    """
     for model in models:
         model.check_fits(data.spec)
     clips: ClipDataset = getattr(data, split)
-    seeds = [predict_split(model, clips) for model in models]
-    predictions = {head: np.stack([s[head] for s in seeds]) for head in seeds[0]}
-    labels = clips.labels.numpy()
-    rows = table_rows(predictions, labels, source_disjoint(data, split), unimodal_labels=data.spec.unimodal_labels)
-    rate = partial(score, data.spec.kind)
-    videos = np.asarray(clips.videos)
-    scores = {row: [rate(p[keep], y[keep]) for p in values] for row, (values, y, keep) in rows.items()}
+    seeds = [predict_split(model, clips, change=change) for model in models]
+    return {head: np.stack([s[head] for s in seeds]) for head in seeds[0]}
+
+
+def rate(
+    name: str,
+    data: SentimentData,
+    split: str,
+    predictions: Mapping[str, np.ndarray],
+    keep: np.ndarray | None = None,
+) -> Evaluation:
+    """Score predictions of a split.
+
+    Args:
+        name: What to call whoever made them.
+        data: Data set; its train split gives the constant predictor.
+        split: The split that was predicted.
+        predictions: For each head, (seeds, clips) sentiment.
+        keep: (clips,) bool, which clips count; None counts all.
+    """
+    clips: ClipDataset = getattr(data, split)
+    disjoint = source_disjoint(data, split)
+    if keep is not None:
+        clips, disjoint = clips.subset(np.flatnonzero(keep)), disjoint[keep]
+        predictions = {head: values[:, keep] for head, values in predictions.items()}
+    labels, videos = clips.labels.numpy(), np.asarray(clips.videos)
+    rows = table_rows(predictions, labels, disjoint, unimodal_labels=data.spec.unimodal_labels)
+    scorer = partial(score, data.spec.kind)
+    scores = {row: [scorer(p[used], y[used]) for p in values] for row, (values, y, used) in rows.items()}
     draws = {
-        row: bootstrap(rate, list(values[:, keep]), y[keep], videos[keep].tolist())
-        for row, (values, y, keep) in rows.items()
+        row: bootstrap(scorer, list(values[:, used]), y[used], videos[used].tolist())
+        for row, (values, y, used) in rows.items()
     }
-    name = name or type(models[0]).__name__
     return Evaluation(
         name, data.spec.kind, data.simulated, predictions, labels, clips.ids, clips.videos, scores, draws,
         reference_scores(data, clips),

@@ -27,6 +27,12 @@ def score(kind: str, predicted: np.ndarray, label: np.ndarray) -> dict[str, floa
     return score_sims(p, y) if low_high == (-1.0, 1.0) else score_mosi(p, y)
 
 
+def metric_names(kind: str) -> list[str]:
+    """Name what is reported for a data set, in order."""
+    nothing = np.zeros(0)
+    return list(score(kind, nothing, nothing))
+
+
 def score_sims(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Score CH-SIMS and CH-SIMS v2: both vectors are clipped to [-1, 1] first, and zero counts as negative."""
     p, y = np.clip(predicted, -1, 1), np.clip(label, -1, 1)

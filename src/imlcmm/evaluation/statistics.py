@@ -72,6 +72,22 @@ def compare(difference: float, first: np.ndarray, second: np.ndarray) -> Compari
     return Comparison(difference, *interval(differences), p_value)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust the p-values of several tests so that one false alarm in all of them stays as rare as in one (Holm 1979).
+
+    Args:
+        p_values: One of each test.
+
+    Returns:
+        The adjusted values, in the same order.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
 def seed_mean(scorer: Scorer, predictions: Sequence[np.ndarray], label: np.ndarray) -> Scores:
     """Average the scores of several seeds."""
     scores = [scorer(p, label) for p in predictions]

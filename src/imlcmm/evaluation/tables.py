@@ -59,6 +59,7 @@ def latex(table: pd.DataFrame, caption: str) -> str:
             ("±", r"$\pm$"),
             ("−", "--"),
             ("†", r"$\dagger$"),
+            ("<", "$<$"),
         ):
             text = text.replace(plain, escaped)
         return rf"\textbf{{{text}}}" if bold else text

@@ -33,8 +33,9 @@ def read_sound(
 ) -> Float[np.ndarray, " samples"]:
     """Read the sound between two moments as one channel.
 
-    Sample i is what is heard at `start` + i / `rate` (to the nearest 1 / `rate`), whichever part is read. Silence
-    stands before a stream that begins late and where its time stamps leave a gap.
+    Sample i is what is heard at `start` + i / `rate` (to the nearest 1 / `rate`), whichever part is read; after the
+    first minute to the precision of the file's time stamps, which is a millisecond in Matroska and WebM. Silence stands
+    before a stream that begins late and where its time stamps leave a gap.
 
     Args:
         path: A video or sound file.

@@ -30,6 +30,7 @@ _FORMATS = (
 _UNTIMED = {"mp3", "aac", "ac3", "eac3", "dts", "amr", "h264", "hevc", "m4v", "mpegvideo", "vc1", "obu"}
 # How far before the wanted moment a decoder starts, tried in this order; the last means the start of the file.
 _MARGINS = (1.0, 10.0, math.inf)
+_COUNTED = 60.0
 _MENDED = 100
 
 
@@ -46,15 +47,16 @@ def frames_from(
 ) -> Iterator[Timed]:
     """Give the frames of a stream from one at or before `start` on, skipping what is long before it.
 
-    With `exact`, a stream whose stamps are coarser than its samples is read from the file's start, and counted.
+    With `exact`, a stream whose stamps are coarser than its samples is read from the file's start, and counted, for
+    moments in the first minute; later on its stamps have to do, or each part of a long file would read all before it.
     """
     for margin in _MARGINS:
         with opened(path) as container:
             stream: Any = choose(container)
             if stream is None:
                 return
-            coarse = exact and stream.time_base * stream.sample_rate > 1
-            whole = coarse or not timestamped(container) or start <= margin
+            counted = exact and start <= _COUNTED and stream.time_base * stream.sample_rate > 1
+            whole = counted or not timestamped(container) or start <= margin
             if not (whole or seek(container, stream, start - margin)):
                 continue
             stream.thread_type, stream.codec_context.thread_count = "AUTO", 4

@@ -1,6 +1,6 @@
 """Predicting whole splits, and batches of which some modalities are taken away."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -12,10 +12,16 @@ from imlcmm.types import Batch, Prediction
 
 
 @torch.no_grad()
-def predict_split(model: SentimentModel, split: ClipDataset, batch_size: int = 64) -> dict[str, np.ndarray]:
-    """Predict every clip of a split in order: (clips,) sentiment of each head."""
+def predict_split(
+    model: SentimentModel,
+    split: ClipDataset,
+    batch_size: int = 64,
+    change: Callable[[Batch], Batch] | None = None,
+) -> dict[str, np.ndarray]:
+    """Predict every clip of a split in order: (clips,) sentiment of each head; `change` is done to each batch first."""
     model.eval()
-    found = [heads_of(model(batch)) for batch in split.batches(batch_size)]
+    batches = split.batches(batch_size)
+    found = [heads_of(model(batch)) for batch in (map(change, batches) if change else batches)]
     return {head: torch.cat([values[head] for values in found]).float().cpu().numpy() for head in found[0]}
 
 

@@ -145,6 +145,14 @@ class KAN(nn.Module):
         return x, torch.einsum("nsi,sio->ion", features, self.weight)
 
     @torch.no_grad()
+    def contributions(
+        self, x: Float[Tensor, "rows inputs"], direction: Float[Tensor, "rows outputs"]
+    ) -> Float[Tensor, "rows inputs"]:
+        """Tell what each input adds to the output along a direction; over the inputs, forward(x) · direction."""
+        pulled = torch.einsum("sio,no->nsi", self.weight, direction)
+        return (_features(x, self.grid, self.knots) * pulled).sum(1)
+
+    @torch.no_grad()
     def update_grid(
         self,
         x: Float[Tensor, "*rows inputs"],

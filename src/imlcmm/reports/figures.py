@@ -1,14 +1,19 @@
 """Pictures of evaluations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
+import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.statistics import interval
 from imlcmm.files import write_figure
+
+SIMULATED = "Simulated data: not comparable with published numbers"
 
 
 def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> None:
@@ -36,15 +41,132 @@ def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> Non
 def draw_leaderboard(evaluations: Sequence[Evaluation], path: Path) -> None:
     """Draw the mean of two metrics for each model, with the 95 % interval over videos, a row a model."""
     first = next(iter(evaluations[0].scores["multimodal"][0]))
-    figure = Figure(figsize=(9, 1.2 + 0.32 * len(evaluations)), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, 2, sharey=True), (first, "MAE"), strict=True):
-        for row, evaluation in enumerate(reversed(evaluations)):
-            low, high = interval(evaluation.draws["multimodal"][metric])
-            axes.plot([low, high], [row, row], color="tab:blue", linewidth=2, alpha=0.5)
-            axes.plot(evaluation.mean(metric), row, marker="o", color="tab:blue")
-        axes.set_xlabel(f"{metric} (95 % interval over videos)")
-        axes.grid(axis="x", alpha=0.2)
-        axes.set_yticks(range(len(evaluations)), [e.name for e in reversed(evaluations)])
+    figure = _rows_with_intervals({e.name: e for e in evaluations}, (first, "MAE"))
     if evaluations[0].simulated:
-        figure.suptitle("Simulated data: not comparable with published numbers")
+        figure.suptitle(SIMULATED)
+    write_figure(path, figure)
+
+
+def draw_settings(
+    evaluations: Mapping[str, Evaluation], title: str, path: Path, metrics: Sequence[str] | None = None
+) -> None:
+    """Draw the mean of each metric, or of some, with the 95 % interval over videos, a row a setting.
+
+    The dotted line is the first setting's mean.
+    """
+    first = next(iter(evaluations.values()))
+    shown = metrics or list(first.scores["multimodal"][0])
+    figure = _rows_with_intervals(evaluations, shown, columns=4)
+    for axes, metric in zip(figure.axes, shown, strict=True):
+        axes.axvline(first.mean(metric), color="grey", linestyle=":", linewidth=1)
+    figure.suptitle("\n".join(wrap(title, 110)), fontsize=9)
+    write_figure(path, figure)
+
+
+def _rows_with_intervals(evaluations: Mapping[str, Evaluation], metrics: Sequence[str], columns: int = 2) -> Figure:
+    """Draw a panel a metric, whose rows are the evaluations."""
+    height, count = -(-len(metrics) // columns), min(columns, len(metrics))
+    size = (1.6 + 3.4 * count, height * (1.0 + 0.32 * len(evaluations)) + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(height, count, sharey=True, squeeze=False).ravel()
+    names = list(evaluations)[::-1]
+    for axes, metric in zip(panels, metrics, strict=False):
+        for row, name in enumerate(names):
+            low, high = interval(evaluations[name].draws["multimodal"][metric])
+            axes.plot([low, high], [row, row], color="tab:blue", linewidth=2, alpha=0.5)
+            axes.plot(evaluations[name].mean(metric), row, marker="o", color="tab:blue")
+        axes.set_xlabel(f"{metric} (95 % interval over videos)", fontsize=8)
+        axes.grid(axis="x", alpha=0.2)
+        axes.set_yticks(range(len(names)), names)
+    for axes in panels[len(metrics) :]:
+        axes.remove()
+    return figure
+
+
+def draw_class_counts(counts: pd.DataFrame, title: str, path: Path) -> None:
+    """Draw the share of each class (a column) in each split (a row)."""
+    figure = Figure(figsize=(8, 0.9 + 0.5 * len(counts)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(counts))
+    colors = colormaps["RdYlGn"](np.linspace(0.1, 0.9, counts.shape[1]))
+    for name, color in zip(counts.columns, colors, strict=True):
+        shares = (counts[name] / counts.sum(axis=1)).to_numpy(dtype=float)
+        axes.barh(counts.index, shares, left=left, color=color, label=str(name))
+        left += shares
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the labelled clips")
+    axes.set_title(title, fontsize=9)
+    axes.legend(ncols=counts.shape[1], frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+    write_figure(path, figure)
+
+
+def draw_correlations(table: pd.DataFrame, sure: pd.DataFrame, title: str, path: Path) -> None:
+    """Draw a heatmap of correlations; cells that are not sure to differ from zero are in brackets."""
+    figure = Figure(figsize=(1.5 + 0.9 * table.shape[1], 1.4 + 0.6 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(table.to_numpy(), vmin=-1, vmax=1, cmap="RdBu", aspect="auto")
+    for row, column in np.ndindex(*table.shape):
+        value = table.iat[row, column]
+        text = f"{value:.2f}" if sure.iat[row, column] else f"({value:.2f})"
+        axes.text(column, row, text, ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
+    axes.set_xticks(range(table.shape[1]), table.columns)
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set_title("\n".join(wrap(title, 70)), fontsize=9)
+    figure.colorbar(image, label="correlation")
+    write_figure(path, figure)
+
+
+def draw_severity(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Draw a metric over the severity of each corruption, a panel a corruption and a line a model.
+
+    Args:
+        table: Columns model, corruption, severity and value.
+        title: Title of the picture.
+        path: PNG to write.
+    """
+    kinds = list(dict.fromkeys(table["corruption"]))
+    figure = Figure(figsize=(3.6 * min(3, len(kinds)), 2.9 * -(-len(kinds) // 3) + 0.8), layout="constrained")
+    panels = figure.subplots(-(-len(kinds) // 3), min(3, len(kinds)), sharey=True, squeeze=False).ravel()
+    names = list(dict.fromkeys(table["model"]))
+    colors = dict(zip(names, colormaps["tab20"](np.arange(len(names)) % 20), strict=True))
+    for axes, kind in zip(panels, kinds, strict=False):
+        for name, rows in table[table["corruption"] == kind].groupby("model", sort=False):
+            strong = {"linewidth": 2.5, "color": "black"} if name == "IMLCMM" else {"color": colors[name]}
+            axes.plot(rows["severity"], rows["value"], marker=".", label=name, **strong)
+        axes.set_title(kind, fontsize=9)
+        axes.set_xlabel("severity", fontsize=8)
+        axes.grid(alpha=0.2)
+    for axes in panels[len(kinds) :]:
+        axes.remove()
+    panels[0].set_ylabel("MAE")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize=8
+    )
+    figure.suptitle("\n".join(wrap(title, 110)), fontsize=9)
+    write_figure(path, figure)
+
+
+def draw_label_shares(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Draw MAE with its interval over the share of labels, a line without and one with unlabelled clips.
+
+    Args:
+        table: Columns share, unlabelled, mean, low and high.
+        title: Title of the picture.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for unlabelled, rows in table.groupby("unlabelled"):
+        name = "with unlabelled clips" if unlabelled else "labelled clips alone"
+        (line,) = axes.plot(rows["share"], rows["mean"], marker="o", label=name)
+        axes.fill_between(rows["share"], rows["low"], rows["high"], alpha=0.15, color=line.get_color(), linewidth=0)
+    axes.set_xscale("log")
+    axes.set_xticks(sorted(set(table["share"])), [f"{share:.0%}" for share in sorted(set(table["share"]))])
+    axes.minorticks_off()
+    axes.set_xlabel("share of the labels")
+    axes.set_ylabel("MAE (95 % interval over videos)")
+    axes.grid(alpha=0.2)
+    axes.legend(frameon=False)
+    axes.set_title("\n".join(wrap(title, 80)), fontsize=9)
     write_figure(path, figure)

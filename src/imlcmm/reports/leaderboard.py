@@ -1,11 +1,7 @@
 """Train every model on one data set under one protocol, and compare them: the table that papers begin with."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +16,7 @@ from imlcmm.evaluation.tables import LOWER_IS_BETTER, latex, markdown, number
 from imlcmm.files import write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.figures import draw_leaderboard
+from imlcmm.reports.runs import Setting, train_settings
 from imlcmm.training.run import Run, load_run
 
 SUPPORTED = 0.05  # largest p-value with which the best is called best
@@ -113,12 +110,12 @@ class Leaderboard:
         parts += [f"{name} is missing: {reason}" for name, reason in self.failures.items()]
         return "\n\n".join(parts) + "\n"
 
-    def write(self, folder: Path) -> None:
-        """Write leaderboard.md, .csv (with intervals), .tex and .png."""
-        write_text(folder / "leaderboard.md", self.markdown)
-        write_text(folder / "leaderboard.csv", self.intervals().to_csv(index=False))
-        write_text(folder / "leaderboard.tex", latex(self.table(), self.caption))
-        draw_leaderboard([entry.evaluation for entry in self.entries], folder / "leaderboard.png")
+    def write(self, folder: Path, name: str = "leaderboard") -> None:
+        """Write NAME.md, .csv (with intervals), .tex and .png."""
+        write_text(folder / f"{name}.md", self.markdown)
+        write_text(folder / f"{name}.csv", self.intervals().to_csv(index=False))
+        write_text(folder / f"{name}.tex", latex(self.table(), self.caption))
+        draw_leaderboard([entry.evaluation for entry in self.entries], folder / f"{name}.png")
 
 
 def leaderboard(
@@ -143,18 +140,8 @@ def leaderboard(
     Raises:
         TrainingError: If no model came to an end.
     """
-    if seeds < 1 or jobs < 1:
-        raise TrainingError(f"{seeds} seeds and {jobs} jobs were asked for; give 1 or more of both")
-    folder.mkdir(parents=True, exist_ok=True)
-    failures: dict[str, str] = {}
-    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(models), unit="model", desc="training") as bar:
-        waiting = {pool.submit(train_in_process, name, data, folder, seeds, jobs, options): name for name in models}
-        for done in as_completed(waiting):
-            name, reason = waiting[done], done.result()
-            bar.update()
-            if reason:
-                failures[name] = reason
-                bar.write(f"{name} failed: {reason}", file=sys.stderr)
+    settings = [Setting(name, model=name) for name in models]
+    failures = train_settings(settings, data.path, folder, seeds=seeds, jobs=jobs, options=options)
     entries = []
     for name in tqdm([name for name in models if name not in failures], unit="model", desc="scoring"):
         try:
@@ -164,23 +151,6 @@ def leaderboard(
     if not entries:
         raise TrainingError(f"no model came to an end; the first failed of: {next(iter(failures.values()))}")
     return Leaderboard(entries, failures, data)
-
-
-def train_in_process(
-    name: str, data: SentimentData, folder: Path, seeds: int, jobs: int, options: Sequence[str]
-) -> str | None:
-    """Train a model's missing seeds; give the reason if that fails. All it says is kept in a log."""
-    command = [sys.executable, "-m", "imlcmm.cli", "train", "--data", str(data.path), "--model", name]
-    command += ["--folder", str(folder / name), "--seeds", str(seeds), "--resume", "--trainer.progress=false", *options]
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
-    environment = {"OMP_NUM_THREADS": threads, **os.environ}
-    log = folder / f"{name}.log"
-    with log.open("w", encoding="utf-8") as file:
-        code = subprocess.run(command, check=False, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
-    if code == 0:
-        return None
-    said = log.read_text(encoding="utf-8").strip().splitlines()
-    return said[-1].removeprefix("imlcmm: ") if said else f"the process ended with code {code}"
 
 
 def enter(run: Run, data: SentimentData) -> Entry:

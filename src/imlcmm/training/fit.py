@@ -168,15 +168,25 @@ def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], re
         before = json.loads(file.read_text(encoding="utf-8"))
         mine = json.loads(json.dumps(description))
         for part in ("model", "optimization", "data"):
-            for key, value in mine[part].items():
-                if key != "path" and before[part].get(key) != value:
-                    raise TrainingError(
-                        f"{folder} holds a run with another {part}.{key}: {before[part].get(key)!r}, now {value!r}; "
-                        "resume with the same settings, or choose another folder"
-                    )
+            changed = _differences(before[part], mine[part])
+            if changed:
+                raise TrainingError(
+                    f"{folder} holds a run with another {part}: {changed}; resume with the same settings, or choose "
+                    "another folder"
+                )
     seed_folder.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         write_json(file, description)
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> str:
+    """Say what differs between two descriptions, the place of the data apart."""
+    found = []
+    for key in (key for key in now if key != "path" and before.get(key) != now[key]):
+        old, new = before.get(key), now[key]
+        nested = isinstance(old, dict) and isinstance(new, dict)
+        found.append(_differences(old, new, f"{prefix}{key}.") if nested else f"{prefix}{key} was {old!r}, is {new!r}")
+    return ", ".join(found)
 
 
 def fit(loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path) -> None:

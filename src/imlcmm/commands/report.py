@@ -1,0 +1,67 @@
+"""Commands that show people what a model does, as pages and pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from imlcmm.commands.show import show
+
+
+def report(
+    runs: Sequence[Path],
+    *,
+    data: Path,
+    kind: str | None = None,
+    split: Literal["test", "valid"] = "test",
+    out: Path | None = None,
+) -> None:
+    """Write a page about runs: scores, calibration, errors, what the model looks at, and how to run it again.
+
+    Args:
+        runs: Run folders.
+        data: Store or feature pickle.
+        kind: Rules of the data set, for a pickle.
+        split: Split to score.
+        out: HTML file to write; without it, `report-SPLIT.html` in the first run's folder.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.reports.page.report_page import write_report
+
+    path = out or runs[0] / f"report-{split}.html"
+    write_report(list(runs), load_dataset(data, kind), path, split)
+    show(f"{path} written, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
+
+
+def explain(
+    run: Path,
+    *,
+    data: Path,
+    clip: str,
+    kind: str | None = None,
+    split: Literal["test", "valid", "train"] = "test",
+    out: Path | None = None,
+) -> None:
+    """Explain one clip: each head's prediction, what was looked at, and which features mattered.
+
+    Args:
+        run: Run folder.
+        data: Store or feature pickle.
+        clip: Identifier of the clip, VIDEO/CLIP or VIDEO$_$CLIP.
+        kind: Rules of the data set, for a pickle.
+        split: Split of the clip.
+        out: Folder of the page and the pictures, or a .html file; without it, `explanations` in the run's folder.
+    """
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.reports.explanation import Explainer, find_clip
+    from imlcmm.reports.explanation_table import describe_explanation
+    from imlcmm.reports.page.explanation_page import write_explanation
+    from imlcmm.training.run import load_run
+
+    opened, dataset = load_run(run), load_dataset(data, kind)
+    row = find_clip(dataset, split, clip)
+    explainer = Explainer.load(opened, dataset, split)
+    explanation = explainer(row)
+    folder = out or run / "explanations" / f"{split}-{row}"
+    write_explanation(explainer, explanation, folder)
+    show(describe_explanation(explanation))
+    show(f"written to {folder}")

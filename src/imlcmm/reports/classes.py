@@ -1,0 +1,42 @@
+"""Table 1: how many clips of each class each split has."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imlcmm.datasets.loading import SentimentData
+from imlcmm.evaluation.metrics import classes
+from imlcmm.evaluation.tables import latex, markdown
+from imlcmm.files import write_text
+from imlcmm.reports.figures import draw_class_counts
+from imlcmm.reports.published import published
+
+FIVE = ("NEG", "WNEG", "NEU", "WPOS", "POS")
+
+
+def count_classes(data: SentimentData) -> pd.DataFrame:
+    """Count the clips of each split (a row) in all and in each class (a column); clips without a label have none."""
+    names = FIVE if len(data.spec.class_centres) == len(FIVE) else [f"{c:+g}" for c in data.spec.class_centres]
+    rows = {}
+    for split, clips in data.splits.items():
+        label = clips.labels[:, 0].numpy()
+        owner = classes(label[np.isfinite(label)], data.spec.class_edges)
+        rows[split] = [len(clips), *np.bincount(owner, minlength=len(names))]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["clips", *names])
+
+
+def class_counts(data: SentimentData, title: str, folder: Path) -> str:
+    """Write table1.md, .csv, .tex and .png, and give the Markdown."""
+    counts = count_classes(data)
+    simulated = ", SIMULATED" if data.simulated else ""
+    caption = f"Clips of each split and class. {title} ({data.spec.kind}{simulated})."
+    table = counts.rename_axis("split").reset_index()
+    text = "\n\n".join(["## table1", caption, markdown(table), published("table1").markdown]) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "table1.md", text)
+    write_text(folder / "table1.csv", table.to_csv(index=False))
+    write_text(folder / "table1.tex", latex(table, caption))
+    labelled = counts.drop(columns="clips")
+    draw_class_counts(labelled[labelled.sum(axis=1) > 0], caption, folder / "table1.png")
+    return text

@@ -1,0 +1,194 @@
+"""The paper's tables and figures, and three experiments beyond it: each a function that trains, scores and writes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from imlcmm.datasets.catalog import kind as find_kind
+from imlcmm.datasets.loading import SentimentData
+from imlcmm.errors import DataError, ImlcmmError, TrainingError
+from imlcmm.evaluation.evaluate import Evaluation, evaluate
+from imlcmm.evaluation.rules import metric_names
+from imlcmm.evaluation.tables import UNSCALED
+from imlcmm.files import write_text
+from imlcmm.models.base import SentimentModel
+from imlcmm.reports import experiments
+from imlcmm.reports.classes import class_counts
+from imlcmm.reports.conflict import conflict_findings
+from imlcmm.reports.figures import draw_label_shares
+from imlcmm.reports.findings import METRIC, Findings
+from imlcmm.reports.leaderboard import leaderboard
+from imlcmm.reports.published import published
+from imlcmm.reports.robustness import measure_robustness
+from imlcmm.reports.runs import Setting, train_settings
+from imlcmm.reports.weightings import measure_weightings
+from imlcmm.training.run import load_run
+
+_TASKS = "IML-CMM with heads for some modalities"
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Where experiments run, and what they share.
+
+    Attributes:
+        data: Data set.
+        folder: Folder of the results, and of all runs in `runs`: experiments that train the same share a run.
+        models: Names of the models of table 2, robustness and conflict.
+        seeds: Seeds a setting.
+        jobs: Settings trained at a time.
+        draws: Weightings of figure 6.
+        options: Further words of `imlcmm train` for every setting.
+        unlabelled: Data set with unlabelled clips; None takes those of `data`.
+    """
+
+    data: SentimentData
+    folder: Path
+    models: Sequence[str]
+    seeds: int = 5
+    jobs: int = 1
+    draws: int = 100
+    options: Sequence[str] = ()
+    unlabelled: Path | None = None
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the runs."""
+        return self.folder / "runs"
+
+    @property
+    def title(self) -> str:
+        """Name the data."""
+        return f"{find_kind(self.data.spec.kind).title}: {self.data.path.name}"
+
+    def train(self, settings: Sequence[Setting], seeds: int | None = None) -> dict[str, str]:
+        """Train what is missing of some settings; give the reason of each that failed."""
+        return train_settings(
+            settings, self.data.path, self.runs, seeds=seeds or self.seeds, jobs=self.jobs, options=self.options,
+            unlabelled=self._unlabelled() if any(s.unlabelled for s in settings) else None,
+        )  # fmt: skip
+
+    def load(self, setting: Setting) -> list[SentimentModel]:
+        """Load the selected model of each seed."""
+        run = load_run(self.runs / setting.folder)
+        return [run.load(seed) for seed in run.seeds]
+
+    def evaluate(self, settings: Sequence[Setting], failures: dict[str, str]) -> dict[str, Evaluation]:
+        """Score the settings that did not fail; one whose run cannot be read joins the failures.
+
+        Raises:
+            TrainingError: If no setting is left.
+        """
+        found = {}
+        for setting in tqdm([s for s in settings if s.name not in failures], desc="scoring", unit="setting"):
+            try:
+                found[setting.name] = evaluate(self.load(setting), self.data, name=setting.name)
+            except ImlcmmError as error:
+                failures[setting.name] = str(error)
+        if not found:
+            raise TrainingError(f"no setting came to an end; the first failed of: {next(iter(failures.values()))}")
+        return found
+
+    def find(self, name: str, title: str, settings: Sequence[Setting], shown: Sequence[str] | None = None,
+             published: str = "") -> Findings:  # fmt: skip
+        """Train, score and write an experiment."""
+        failures = self.train(settings)
+        evaluations = self.evaluate(settings, failures)
+        findings = Findings(name, title, self.title, settings, evaluations, failures, published, shown)
+        findings.write(self.folder)
+        return findings
+
+    def _unlabelled(self) -> Path:
+        if self.unlabelled is None and "unlabelled" not in self.data.splits:
+            raise DataError(f"{self.data.path} has no unlabelled clips; name a data set that has, with --unlabelled")
+        return self.unlabelled or self.data.path
+
+
+def table1(lab: Laboratory) -> str:
+    """Count the clips of each split and class."""
+    return class_counts(lab.data, lab.title, lab.folder)
+
+
+def table2(lab: Laboratory) -> str:
+    """Compare all models."""
+    board = leaderboard(lab.data, lab.models, folder=lab.runs, seeds=lab.seeds, jobs=lab.jobs, options=lab.options)
+    board.write(lab.folder, "table2")
+    text = "\n\n".join(["## table2", board.markdown, published("table2").markdown, published("later").markdown]) + "\n"
+    write_text(lab.folder / "table2.md", text)
+    return text
+
+
+def table3(lab: Laboratory) -> str:
+    """Add unlabelled clips to the training."""
+    title = "Training with unlabelled clips, by the scores on the labelled test split"
+    return lab.find("table3", title, experiments.SEMI_SUPERVISED, published="table3").markdown
+
+
+def table4(lab: Laboratory) -> str:
+    """Leave out one component of IML-CMM each."""
+    return lab.find("table4", "IML-CMM without one component each", experiments.ABLATIONS, published="table4").markdown
+
+
+def table5(lab: Laboratory) -> str:
+    """Leave out heads of single modalities."""
+    return lab.find("table5", _TASKS, experiments.TASKS, published="table5").markdown
+
+
+def figure4(lab: Laboratory) -> str:
+    """Draw the accuracies of table 5."""
+    shown = [m for m in metric_names(lab.data.spec.kind) if m not in UNSCALED]
+    return lab.find("figure4", f"{_TASKS}: accuracies", experiments.TASKS, shown, "table5").markdown
+
+
+def figure5(lab: Laboratory) -> str:
+    """Draw the errors and correlations of table 5."""
+    shown = [m for m in metric_names(lab.data.spec.kind) if m in UNSCALED]
+    return lab.find("figure5", f"{_TASKS}: error and correlation", experiments.TASKS, shown, "table5").markdown
+
+
+def figure6(lab: Laboratory) -> str:
+    """Correlate random weights of the four tasks with the metrics."""
+    settings = experiments.weightings(lab.draws)
+    failures = lab.train(settings, seeds=1)
+    return measure_weightings(
+        [s for s in settings if s.name not in failures], lab.load, lab.data, lab.title, lab.folder
+    )
+
+
+def robustness(lab: Laboratory) -> str:
+    """Damage the test clips."""
+    settings = experiments.models(lab.models)
+    failures = lab.train(settings)
+    left = [s for s in settings if s.name not in failures]
+    return measure_robustness(left, lab.load, lab.data, lab.title, lab.folder)
+
+
+def label_efficiency(lab: Laboratory) -> str:
+    """Take labels away."""
+    settings = experiments.label_shares()
+    found = lab.find("label-efficiency", "IML-CMM trained on a share of the labels", settings)
+    frame = found.frame().query(f"head == 'multimodal' and metric == '{METRIC}'").set_index("setting")
+    kept = [s for s in settings if s.name in found.evaluations]
+    frame = frame.loc[[s.name for s in kept]].assign(
+        share=[s.label_share for s in kept], unlabelled=[s.unlabelled for s in kept]
+    )
+    draw_label_shares(frame, found.caption, lab.folder / "label-efficiency-curve.png")
+    return found.markdown
+
+
+def conflict(lab: Laboratory) -> str:
+    """Score the clips whose modalities disagree apart from the others."""
+    settings = experiments.models(lab.models)
+    failures = lab.train(settings)
+    evaluations = lab.evaluate(settings, failures)
+    return conflict_findings(evaluations, failures, lab.data, lab.title, lab.folder)
+
+
+EXPERIMENTS: dict[str, Callable[[Laboratory], str]] = {
+    **{f.__name__: f for f in (table1, table2, table3, table4, table5, figure4, figure5, figure6, robustness)},
+    "label-efficiency": label_efficiency,
+    "conflict": conflict,
+}
+"""By their names: each trains what is missing, writes its files into the folder, and gives its Markdown."""

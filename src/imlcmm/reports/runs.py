@@ -1,0 +1,119 @@
+"""Training many settings, each in a process of its own: what is finished stays, one failure does not stop the rest."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from tqdm import tqdm
+
+from imlcmm.errors import TrainingError
+
+_TICK = 1.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to train: a row of a table.
+
+    Attributes:
+        name: What the row is called.
+        model: Name of the model.
+        options: Options of its constructor that differ from the recipe's.
+        unlabelled: Whether clips without labels join.
+        label_share: Share of the labelled clips that are trained on.
+        against: Name of the setting that it is compared with; none for one that others are compared with.
+    """
+
+    name: str
+    model: str = "IMLCMM"
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    unlabelled: bool = False
+    label_share: float = 1.0
+    against: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of its run's folder: settings that train the same share it."""
+        parts = [self.model, *(f"{name}={value}" for name, value in self.options.items())]
+        parts += ["unlabelled"] if self.unlabelled else []
+        parts += [f"labels={self.label_share:g}"] if self.label_share < 1 else []
+        return "-".join(parts)
+
+    def words(self, unlabelled: Path | None = None) -> list[str]:
+        """Give the words of `imlcmm train`, which reads the unlabelled clips from the given data set."""
+        words = ["--model", self.model, *(f"--model.{name}={value}" for name, value in self.options.items())]
+        words += [f"--unlabelled={unlabelled}"] if self.unlabelled else []
+        return words + ([f"--label_share={self.label_share:g}"] if self.label_share < 1 else [])
+
+
+def train_settings(
+    settings: Sequence[Setting],
+    data: Path,
+    folder: Path,
+    *,
+    seeds: int,
+    jobs: int = 1,
+    options: Sequence[str] = (),
+    unlabelled: Path | None = None,
+) -> dict[str, str]:
+    """Train what is missing, each setting by its model's recipe, and show how many seeds are left and for how long.
+
+    Args:
+        settings: What to train.
+        data: Path of the data set.
+        folder: Folder of the runs, a folder and a log a setting.
+        seeds: Seeds a setting.
+        jobs: Settings trained at a time; they share the processor's cores.
+        options: Further words of `imlcmm train` for every setting.
+        unlabelled: Path of the data set whose unlabelled clips join, where a setting asks for them.
+
+    Returns:
+        For each setting that did not come to an end, by its name, the reason.
+
+    Raises:
+        TrainingError: If there are no seeds or jobs.
+    """
+    if seeds < 1 or jobs < 1:
+        raise TrainingError(f"{seeds} seeds and {jobs} jobs were asked for; give 1 or more of both")
+    folder.mkdir(parents=True, exist_ok=True)
+    common = ["--data", str(data), "--seeds", str(seeds), "--resume", "--trainer.progress=false"]
+    words = {setting.folder: [*common, *setting.words(unlabelled), *options] for setting in settings}
+    reasons: dict[str, str | None] = {}
+
+    def finished() -> int:
+        return sum(min(seeds, len(list((folder / name).glob("seed-*/metrics.json")))) for name in words)
+
+    with (
+        ThreadPoolExecutor(jobs) as pool,
+        tqdm(total=seeds * len(words), initial=finished(), unit="seed", desc="training") as bar,
+    ):
+        names = {pool.submit(_train, folder / name, each, jobs): name for name, each in words.items()}
+        waiting: set[Future[str | None]] = set(names)
+        while waiting:
+            done, waiting = wait(waiting, timeout=_TICK)
+            bar.update(finished() - bar.n)
+            for future in done:
+                name, reason = names[future], future.result()
+                reasons[name] = reason
+                if reason:
+                    bar.write(f"{name} failed: {reason}", file=sys.stderr)
+    return {setting.name: reason for setting in settings if (reason := reasons[setting.folder])}
+
+
+def _train(folder: Path, words: Sequence[str], jobs: int) -> str | None:
+    """Train the missing seeds of a run; give the reason if that fails. All it says is kept in a log."""
+    command = [sys.executable, "-m", "imlcmm.cli", "train", "--folder", str(folder), *words]
+    environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs)), **os.environ}
+    log = folder.with_name(f"{folder.name}.log")
+    with log.open("w", encoding="utf-8") as file:
+        code = subprocess.run(command, check=False, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+    if code == 0:
+        return None
+    said = log.read_text(encoding="utf-8").strip().splitlines()
+    return said[-1].removeprefix("imlcmm: ") if said else f"the process ended with code {code}"

@@ -1,0 +1,45 @@
+"""Settings: what they train, and which of them share a run."""
+
+import pytest
+
+from imlcmm.errors import TrainingError
+from imlcmm.reports.experiments import ABLATIONS, TASKS, label_shares, weightings
+from imlcmm.reports.runs import Setting, train_settings
+
+
+def named(settings):
+    return {setting.name: setting for setting in settings}
+
+
+def test_settings_that_train_the_same_share_a_run():
+    ablations, tasks = named(ABLATIONS), named(TASKS)
+    assert ablations["full"].folder == tasks["MTAV"].folder == label_shares()[-2].folder == "IMLCMM"
+    assert ablations["no UFA"].folder == tasks["M"].folder
+    every = {setting.folder for setting in (*ABLATIONS, *TASKS, *label_shares())}
+    assert len(every) == 6 + 8 - 2 + 10 - 1
+
+
+def test_the_words_say_what_is_trained(tmp_path):
+    setting = Setting("x", options={"connector": "mlp"}, unlabelled=True, label_share=0.25)
+    assert setting.words(tmp_path) == [
+        "--model", "IMLCMM", "--model.connector=mlp", f"--unlabelled={tmp_path}", "--label_share=0.25",
+    ]  # fmt: skip
+    assert Setting("y", model="TFN").words() == ["--model", "TFN"]
+
+
+def test_a_task_is_left_out_by_its_weight():
+    assert named(TASKS)["MTA"].options == {"vision_weight": 0}
+    assert named(TASKS)["MV"].options == {"text_weight": 0, "audio_weight": 0}
+
+
+def test_weightings_differ_and_are_always_the_same():
+    drawn = weightings(100)
+    assert len({setting.folder for setting in drawn}) == 100
+    assert drawn == weightings(100)
+    assert drawn != weightings(100, seed=1)
+    assert {value for setting in drawn for value in setting.options.values()} == {0.2, 0.4, 0.6, 0.8, 1.0}
+
+
+def test_no_seeds_are_refused(tmp_path):
+    with pytest.raises(TrainingError, match="0 seeds"):
+        train_settings([Setting("a")], tmp_path, tmp_path, seeds=0)
