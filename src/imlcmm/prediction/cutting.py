@@ -20,8 +20,8 @@ def find_utterances(
 ) -> list[Utterance]:
     """Cut a file into utterances with their words; one without words has an empty text.
 
-    Subtitles beside the file are taken as they are. Otherwise the words, given or heard, are cut at pauses, and a file
-    in which nobody speaks is cut every ten seconds.
+    Subtitles beside the file are taken as they are. Otherwise the words, given or heard, are cut at pauses; speech in
+    which no words are found stays, without a text; and a file in which nobody speaks is cut every ten seconds.
 
     Args:
         path: The media file.
@@ -45,7 +45,7 @@ def find_utterances(
         return list(_by_the_clock(info))
     if info.duration <= SHORT:
         return [Utterance(0.0, info.duration, given or join_words(word.text for word in words), tuple(words))]
-    return cut_utterances(words, speech)
+    return cut_utterances(words, speech, keep_wordless=True)
 
 
 def _timed(
