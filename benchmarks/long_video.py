@@ -95,7 +95,9 @@ def join(clips: list[Path], out: Path, seconds: float) -> Path:
 def encode(clip: Path, out: Path) -> Path:
     """Write a clip at 25 frames a second of one size and one channel of 16 kHz, the picture padded with black."""
     with av.open(str(out), "w") as target:
-        picture = target.add_stream("libx264", rate=FRAMES, width=SIDE, height=SIDE, pix_fmt="yuv420p", options={"bf": "0"})
+        picture = target.add_stream(
+            "libx264", rate=FRAMES, width=SIDE, height=SIDE, pix_fmt="yuv420p", options={"bf": "0"}
+        )
         sound = target.add_stream("aac", rate=SOUND_RATE, layout="mono")
         for number, frame in enumerate(read_frames(clip, rate=FRAMES, longest_side=SIDE)):
             height, width, _ = frame.image.shape

@@ -103,7 +103,9 @@ def test_a_model_of_these_clips_scores_a_new_one(videos, store, tmp_path, capsys
     assert "我很高兴" in capsys.readouterr().out
     (video,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     (utterance,) = video["utterances"]
-    assert set(utterance["unimodal"]) == {"text", "audio", "vision"} or not utterance["unimodal"]
+    assert not utterance["unimodal"]  # two validation clips prove nothing
+    assert set(utterance["missing"]) == {"text", "audio", "vision"}
+    assert all("too few validation clips" in reason for reason in utterance["missing"].values())
     assert -1 <= utterance["sentiment"] <= 1
     assert {moment["modality"] for moment in utterance["moments"]} == {"text", "audio", "vision"}
     assert (tmp_path / "pictures" / "0002.mp4.png").exists()

@@ -24,6 +24,7 @@ from imlcmm.types import MODALITIES, Prediction
 
 STARTER = Path(__file__).with_name("starter")
 UNTRAINED = "the model was trained without it"
+UNPROVEN = "too few validation clips had it to show that its own head can be trusted"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Predictor:
         calibration = read_calibration(checkpoint)
         extractor = ClipExtractor(options, MODALITIES if calibration is None else calibration.modalities)
         check_features(model.spec, extractor.feature_sets)
-        return cls(model, calibration, extractor, checkpoint.name if folder else "starter model")
+        return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
 
     def __call__(self, path: Path | str, *, transcript: str | None = None) -> VideoPrediction:
         """Score a file; what cannot be read is told in the result.
@@ -107,6 +108,7 @@ class Predictor:
             said,
             sentiment=sentiment,
             unimodal=unimodal,
+            missing=missing | {m: UNPROVEN for m in read if m in prediction.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
             moments=moments(prediction, clip, utterance.start),
         )

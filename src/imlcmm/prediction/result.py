@@ -47,7 +47,7 @@ class UtterancePrediction:
         unimodal: Sentiment of each modality alone, for models with such heads.
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
         moments: What mattered most.
-        missing: Why each modality that was not read is missing.
+        missing: Why a modality was not read, or has no sentiment of its own.
     """
 
     start: float
