@@ -7,10 +7,10 @@ import pandas as pd
 
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.metrics import classes
-from imlcmm.evaluation.tables import latex, markdown
-from imlcmm.files import write_text
+from imlcmm.evaluation.tables import markdown
 from imlcmm.reports.figures import draw_class_counts
 from imlcmm.reports.published import published
+from imlcmm.reports.results import write_result
 
 FIVE = ("NEG", "WNEG", "NEU", "WPOS", "POS")
 
@@ -33,10 +33,7 @@ def class_counts(data: SentimentData, title: str, folder: Path) -> str:
     caption = f"Clips of each split and class. {title} ({data.spec.kind}{simulated})."
     table = counts.rename_axis("split").reset_index()
     text = "\n\n".join(["## table1", caption, markdown(table), published("table1").markdown]) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "table1.md", text)
-    write_text(folder / "table1.csv", table.to_csv(index=False))
-    write_text(folder / "table1.tex", latex(table, caption))
+    picture = write_result(folder, "table1", text, table, table, caption)
     labelled = counts.drop(columns="clips")
-    draw_class_counts(labelled[labelled.sum(axis=1) > 0], caption, folder / "table1.png")
+    draw_class_counts(labelled[labelled.sum(axis=1) > 0], caption, picture)
     return text

@@ -34,15 +34,16 @@ def opinion_rows(explanation: Explanation) -> list[tuple[str, ...]]:
 def _row(o: Opinion) -> tuple[str, ...]:
     return (
         o.head,
-        _signed(o.label),
-        _signed(o.sentiment),
+        signed(o.label),
+        signed(o.sentiment),
         f"{o.interval[0]:+.2f} to {o.interval[1]:+.2f}" if o.interval else "–",
         f"{o.confidence:.0%}" if o.confidence is not None else "–",
-        ", ".join(map(_signed, o.others)) or "–",
+        ", ".join(map(signed, o.others)) or "–",
     )
 
 
-def _signed(value: float | None) -> str:
+def signed(value: float | None) -> str:
+    """Write a sentiment with its sign, a dash where there is none."""
     return "–" if value is None or not np.isfinite(value) else f"{value:+.2f}"
 
 

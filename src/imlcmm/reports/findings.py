@@ -8,10 +8,10 @@ import pandas as pd
 
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.statistics import Comparison, holm
-from imlcmm.evaluation.tables import LOWER_IS_BETTER, comparison_table, latex, markdown, number
-from imlcmm.files import write_text
+from imlcmm.evaluation.tables import LOWER_IS_BETTER, comparison_table, markdown, number
 from imlcmm.reports.figures import draw_settings
 from imlcmm.reports.published import published
+from imlcmm.reports.results import write_result
 from imlcmm.reports.runs import Setting
 
 METRIC, SURE = "MAE", 0.05
@@ -70,10 +70,9 @@ class Findings:
     def verdicts(self) -> list[str]:
         """Say in a sentence a setting whether it differs in MAE; the p-values are adjusted for their number."""
         tests = {name: found[METRIC] for name, found in self.differences().items()}
-        against = {s.name: s.against for s in self.settings}
         adjusted = holm([test.p_value for test in tests.values()])
         return [
-            f"{name} {_verdict(test, p)} {against[name]}: {METRIC} {_signed(test.difference)} "
+            f"{name} {_verdict(test, p)} {self._against(name)}: {METRIC} {_signed(test.difference)} "
             f"[{_signed(test.low)}, {_signed(test.high)}], p {p:.3f}, {self._seeds(name, test.difference)}."
             for (name, test), p in zip(tests.items(), adjusted, strict=True)
         ]
@@ -114,11 +113,8 @@ class Findings:
 
     def write(self, folder: Path) -> None:
         """Write NAME.md, .csv, .tex and .png."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / f"{self.name}.md", self.markdown)
-        write_text(folder / f"{self.name}.csv", self.frame().to_csv(index=False))
-        write_text(folder / f"{self.name}.tex", latex(self.table(), self.caption))
-        draw_settings(self.evaluations, self.caption, folder / f"{self.name}.png", self.shown)
+        picture = write_result(folder, self.name, self.markdown, self.frame(), self.table(), self.caption)
+        draw_settings(self.evaluations, self.caption, picture, self.shown)
 
     def _against(self, name: str) -> str | None:
         return next(s.against for s in self.settings if s.name == name)

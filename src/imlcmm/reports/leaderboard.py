@@ -12,14 +12,14 @@ from tqdm import tqdm
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
-from imlcmm.evaluation.tables import LOWER_IS_BETTER, latex, markdown, number
-from imlcmm.files import write_text
+from imlcmm.evaluation.tables import LOWER_IS_BETTER, markdown
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.figures import draw_leaderboard
+from imlcmm.reports.findings import SURE, cell, metrics_of
+from imlcmm.reports.results import write_result
 from imlcmm.reports.runs import Setting, train_settings
 from imlcmm.training.run import Run, load_run
 
-SUPPORTED = 0.05  # largest p-value with which the best is called best
 SPEED_BATCH, SPEED_CLIPS, SPEED_REPEATS = 32, 320, 5
 
 
@@ -55,7 +55,7 @@ class Leaderboard:
     def table(self) -> pd.DataFrame:
         """Lay out a row a model: `mean ± deviation` of each metric, the best in bold where the test supports it."""
         evaluations = [entry.evaluation for entry in self.entries]
-        metrics = list(evaluations[0].scores["multimodal"][0])
+        metrics = metrics_of(evaluations[0])
         bold = {metric: self.supported_best(metric) for metric in metrics}
         rows = []
         for entry in self.entries:
@@ -71,7 +71,7 @@ class Leaderboard:
         """Give the best model in a metric if the paired test tells it from the second."""
         evaluations = [entry.evaluation for entry in self.entries]
         ranked = sorted(evaluations, key=lambda e: e.mean(metric), reverse=metric not in LOWER_IS_BETTER)
-        if len(ranked) > 1 and ranked[0].minus(ranked[1])[metric].p_value >= SUPPORTED:
+        if len(ranked) > 1 and ranked[0].minus(ranked[1])[metric].p_value >= SURE:
             return None
         return ranked[0]
 
@@ -90,7 +90,7 @@ class Leaderboard:
         return (
             f"{simulated}{spec.kind}, {len(first.ids)} test clips; mean ± deviation over "
             f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; {self.selection}. Bold: best, and better "
-            f"than the second by a paired bootstrap over source videos (p < {SUPPORTED})."
+            f"than the second by a paired bootstrap over source videos (p < {SURE})."
         )
 
     @property
@@ -112,10 +112,8 @@ class Leaderboard:
 
     def write(self, folder: Path, name: str = "leaderboard") -> None:
         """Write NAME.md, .csv (with intervals), .tex and .png."""
-        write_text(folder / f"{name}.md", self.markdown)
-        write_text(folder / f"{name}.csv", self.intervals().to_csv(index=False))
-        write_text(folder / f"{name}.tex", latex(self.table(), self.caption))
-        draw_leaderboard([entry.evaluation for entry in self.entries], folder / f"{name}.png")
+        picture = write_result(folder, name, self.markdown, self.intervals(), self.table(), self.caption)
+        draw_leaderboard([entry.evaluation for entry in self.entries], picture)
 
 
 def leaderboard(
@@ -182,6 +180,5 @@ def prediction_speed(model: SentimentModel, clips: ClipDataset) -> float:
 
 
 def _cell(evaluation: Evaluation, metric: str, *, bold: bool) -> str:
-    values = [s[metric] for s in evaluation.scores["multimodal"]]
-    text = f"{number(metric, evaluation.mean(metric))} ± {number(metric, float(pd.Series(values).std(ddof=0)))}"
+    text = cell(evaluation, metric)
     return f"**{text}**" if bold else text

@@ -11,11 +11,11 @@ from imlcmm.errors import TrainingError
 from imlcmm.evaluation.corruption import Corruption, corruptions
 from imlcmm.evaluation.evaluate import Evaluation, predict_seeds, rate
 from imlcmm.evaluation.statistics import holm, interval
-from imlcmm.evaluation.tables import latex, markdown, number
-from imlcmm.files import write_text
+from imlcmm.evaluation.tables import markdown, number
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.figures import draw_severity
 from imlcmm.reports.findings import METRIC, SURE, metrics_of
+from imlcmm.reports.results import name_data, write_result
 from imlcmm.reports.runs import Setting
 
 
@@ -51,19 +51,15 @@ def measure_robustness(
     worst = frame[frame["metric"] == METRIC].groupby(["model", "corruption"], sort=False).tail(1)
     worst = worst.assign(p=holm(worst["p"].tolist()))
     table = _table(worst)
-    simulated = ", SIMULATED data: not comparable with published numbers" if data.simulated else ""
-    clips = f"{title} ({data.spec.kind}{simulated}), {len(data.test)} clips."
+    clips = f"{name_data(title, data)}, {len(data.test)} clips."
     caption = (
         f"{METRIC} on damaged test clips, each damage at its strongest. {clips} A star: differs from clean "
         f"(p < {SURE}, paired bootstrap over source videos, Holm)."
     )
     text = "\n\n".join(["## robustness", caption, markdown(table), _words(worst)]) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "robustness.md", text)
-    write_text(folder / "robustness.csv", frame.to_csv(index=False))
-    write_text(folder / "robustness.tex", latex(table, caption))
+    picture = write_result(folder, "robustness", text, frame, table, caption)
     curves = frame[(frame["metric"] == METRIC)].rename(columns={"mean": "value"})
-    draw_severity(_from_clean(curves), f"{METRIC} on damaged test clips. {clips}", folder / "robustness.png")
+    draw_severity(_from_clean(curves), f"{METRIC} on damaged test clips. {clips}", picture)
     return text
 
 

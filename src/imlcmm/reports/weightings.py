@@ -14,12 +14,12 @@ from imlcmm.errors import TrainingError
 from imlcmm.evaluation.evaluate import predict_seeds
 from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import holm
-from imlcmm.evaluation.tables import latex, markdown
-from imlcmm.files import write_text
+from imlcmm.evaluation.tables import markdown
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.figures import draw_correlations
 from imlcmm.reports.findings import SURE
 from imlcmm.reports.published import published
+from imlcmm.reports.results import name_data, write_result
 from imlcmm.reports.runs import Setting
 
 FEWEST = 3
@@ -53,21 +53,17 @@ def measure_weightings(
     weights = list(settings[0].options)
     metrics = [name for name in table.columns if name not in weights]
     correlation, p_value = correlate(table, weights, metrics)
-    simulated = ", SIMULATED data: not comparable with published numbers" if data.simulated else ""
     caption = (
         f"Correlation of the tasks' weights with the metrics over {len(table)} random weightings, one seed each. "
-        f"{title} ({data.spec.kind}{simulated}), {len(data.test)} test clips. In brackets: may be chance "
+        f"{name_data(title, data)}, {len(data.test)} test clips. In brackets: may be chance "
         f"(p ≥ {SURE:g}, adjusted for {correlation.size} cells after Holm)."
     )
     sure = p_value < SURE
     shown = correlation.map("{:.2f}".format).where(sure, correlation.map("({:.2f})".format))
     cells = shown.rename_axis("weight of").reset_index()
     text = "\n\n".join(["## figure6", caption, markdown(cells), published("figure6").markdown]) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "figure6.md", text)
-    write_text(folder / "figure6.csv", table.to_csv(index=False))
-    write_text(folder / "figure6.tex", latex(cells, caption))
-    draw_correlations(correlation, sure, caption, folder / "figure6.png")
+    picture = write_result(folder, "figure6", text, table, cells, caption)
+    draw_correlations(correlation, sure, caption, picture)
     return text
 
 

@@ -12,17 +12,13 @@ from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report
 from imlcmm.evaluation.tables import comparison_table, score_table
 from imlcmm.reports.confusion import confusion
+from imlcmm.reports.explanation_table import signed
 from imlcmm.reports.reliability import Reliability
 from imlcmm.reports.rerun import changed_optimization, changed_options, model_name
 from imlcmm.training.run import Run
 from imlcmm.types import MODALITIES, TARGETS
 
 WORST = 8
-
-
-def signed(value: float | None) -> str:
-    """Write a sentiment with its sign, a dash where there is none."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:+.2f}"
 
 
 def data_facts(data: SentimentData) -> list[tuple[str, str]]:
