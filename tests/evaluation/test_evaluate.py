@@ -1,13 +1,14 @@
 """Evaluation of models on simulated clips."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from imlcmm.errors import ModelError
-from imlcmm.evaluation.evaluate import Report, evaluate, source_disjoint
+from imlcmm.errors import DataError, ModelError
+from imlcmm.evaluation.evaluate import Report, distinct_names, evaluate, source_disjoint
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
@@ -73,6 +74,13 @@ def test_a_report_is_written_and_says_that_it_is_simulated(evaluation, tmp_path)
     content = json.loads((tmp_path / "evaluation.json").read_text())
     assert content["simulated"] is True
     assert len((tmp_path / "predictions-two.csv").read_text().splitlines()) == 41
+
+
+def test_runs_are_named_by_what_tells_them_apart():
+    assert distinct_names([Path("a/IMLCMM"), Path("a/MulT")]) == ["IMLCMM", "MulT"]
+    assert distinct_names([Path("a/IMLCMM"), Path("b/IMLCMM"), Path("b/MulT")]) == ["a-IMLCMM", "b-IMLCMM", "b-MulT"]
+    with pytest.raises(DataError, match="given twice"):
+        distinct_names([Path("a/IMLCMM"), Path("b/../a/IMLCMM")])
 
 
 def test_other_data_is_refused(simulated):

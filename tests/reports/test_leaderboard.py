@@ -64,7 +64,7 @@ def test_the_best_is_bold_only_if_the_test_supports_it(simulated):
 
 
 def test_without_any_result_it_says_why(simulated, tmp_path):
-    with pytest.raises(TrainingError, match="no model came to an end"):
+    with pytest.raises(TrainingError, match="nothing came to an end"):
         leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=1, options=["--model.nothing=1"])
     with pytest.raises(TrainingError, match="0 seeds"):
         leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=0)

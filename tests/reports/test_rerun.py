@@ -8,6 +8,7 @@ import pytest
 
 from imlcmm.cli import main
 from imlcmm.reports.rerun import changed_options, training_commands
+from imlcmm.training.run import load_run
 
 
 @pytest.mark.parametrize("name", ["lf_dnn_run", "imlcmm_run"])
@@ -25,6 +26,19 @@ def test_the_command_trains_the_same_again(name, request, tmp_path):
     for seed in run.seeds:
         history = (tmp_path / "again" / seed.name / "history.csv").read_text()
         assert history == (seed / "history.csv").read_text()
+
+
+def test_a_share_of_the_labels_and_the_trainer_come_again(simulated, tmp_path):
+    words = ["--label_share=0.3", "--optimization.repeats=3", "--trainer.devices=1"]
+    usual = ["--data", str(simulated.path), "--model", "LF_DNN", "--optimization.epochs=1", "--trainer.progress=false"]
+    main(["train", *usual, *words, "--folder", str(tmp_path / "run")])
+    run = load_run(tmp_path / "run")
+    (command,) = training_commands(run)
+    main([w.replace(str(run.folder), str(tmp_path / "again")) for w in shlex.split(command)[1:]])
+    again = load_run(tmp_path / "again").description
+    assert again == run.description
+    assert again["trainer"]["devices"] == 1
+    assert again["data"]["train_clips"] == round(0.3 * len(simulated.train)) < len(simulated.train)
 
 
 def test_options_that_differ_are_named(lf_dnn_run):

@@ -23,6 +23,7 @@ def test_the_words_say_what_is_trained(tmp_path):
     setting = Setting("x", options={"connector": "mlp"}, unlabelled=True, label_share=0.25)
     assert setting.words(tmp_path) == [
         "--model", "IMLCMM", "--model.connector=mlp", f"--unlabelled={tmp_path}", "--label_share=0.25",
+        "--optimization.repeats=4",
     ]  # fmt: skip
     assert Setting("y", model="TFN").words() == ["--model", "TFN"]
 

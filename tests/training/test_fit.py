@@ -95,6 +95,17 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(simulated, finished, tmp_p
     assert written(tmp_path) == written(finished)
 
 
+def test_a_run_of_an_older_version_is_gone_on_with(simulated, tmp_path):
+    train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET)
+    file = tmp_path / "run.json"
+    old = json.loads(file.read_text())
+    del old["optimization"]["repeats"], old["data"]["label_share"], old["trainer"]
+    file.write_text(json.dumps(old))
+    train(small(simulated), simulated, replace(SHORT, seed=8), folder=tmp_path, trainer=QUIET, resume=True)
+    with pytest.raises(TrainingError, match="repeats was 1, is 2"):
+        train(small(simulated), simulated, replace(SHORT, repeats=2), folder=tmp_path, trainer=QUIET, resume=True)
+
+
 @pytest.mark.parametrize(
     ("model", "options"), [(MFN, {}), (MMIM, {}), (Self_MM, {}), (AV_MC, {"recurrent": True})], ids=str
 )

@@ -21,6 +21,16 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert order != list(EpochBatches(50, 8, seed=2, epoch=4))
 
 
+def test_an_epoch_of_few_clips_goes_through_them_again():
+    batches = list(EpochBatches(12, 8, seed=1, epoch=3, repeats=4))
+    drawn = [row for batch in batches for row in batch]
+    assert len(batches) == len(EpochBatches(48, 8, seed=1, epoch=0)) == 6
+    rounds = [drawn[start : start + 12] for start in range(0, 48, 12)]
+    assert all(sorted(each) == list(range(12)) for each in rounds)
+    assert len({tuple(each) for each in rounds}) == 4
+    assert drawn[-12:] != [row for batch in EpochBatches(12, 8, seed=1, epoch=4, repeats=4) for row in batch][:12]
+
+
 def test_devices_share_the_batches_and_take_equally_many():
     batches = EpochBatches(70, 10, seed=1, epoch=0)
     shares = [list(Shard(batches, rank, 3)) for rank in range(3)]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.errors import DataError
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap, compare, interval
@@ -18,7 +19,7 @@ from imlcmm.evaluation.tables import comparison_table, markdown, score_table
 from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import predict_split
-from imlcmm.training.run import Run, load_run
+from imlcmm.training.run import load_run
 from imlcmm.types import TARGETS, Batch
 
 
@@ -107,15 +108,19 @@ class Report:
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
         parts.append(markdown(score_table(pd.concat([e.to_frame() for e in self.evaluations]), first.reference)))
-        for evaluation in self.evaluations:
-            if evaluation.gap_closed is not None:
-                share = f"{100 * evaluation.gap_closed:.1f} %"
-                parts.append(
-                    f"{evaluation.name} closes {share} of the MAE gap from the constant predictor to the oracle."
-                )
+        parts += self.gaps
         for pair, tests in self.comparisons.items():
             parts += [f"{pair} (paired bootstrap over videos):", markdown(comparison_table(tests))]
         return "\n\n".join(parts) + "\n"
+
+    @property
+    def gaps(self) -> list[str]:
+        """Say how near each run comes to the oracle of simulated data."""
+        return [
+            f"{e.name} closes {100 * e.gap_closed:.1f} % of the MAE gap from the constant predictor to the oracle."
+            for e in self.evaluations
+            if e.gap_closed is not None
+        ]
 
     def write(self, folder: Path) -> None:
         """Write evaluation.json, .csv and .md, and each run's predictions, each in one step."""
@@ -252,13 +257,26 @@ def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = 
     Raises:
         TrainingError: If a folder is not a finished run.
     """
-    opened: list[Run] = [load_run(folder) for folder in runs]
+    opened = [load_run(folder) for folder in runs]
     evaluations = [
-        evaluate([run.load(seed) for seed in run.seeds], data, split, name=run.folder.name or run.name)
-        for run in opened
+        evaluate([run.load(seed) for seed in run.seeds], data, split, name=name)
+        for name, run in zip(distinct_names([run.folder for run in opened]), opened, strict=True)
     ]
     comparisons = {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)}
     return Report(evaluations, comparisons)
+
+
+def distinct_names(folders: Sequence[Path]) -> list[str]:
+    """Name each run by its folder, with as many of the folders above as tell it from the others.
+
+    Raises:
+        DataError: If a folder is given twice.
+    """
+    whole = [folder.resolve().parts[1:] for folder in folders]
+    if len(set(whole)) < len(whole):
+        raise DataError(f"a run is given twice among {', '.join(map(str, folders))}; give each once")
+    depth = next(n for n in range(1, max(map(len, whole)) + 1) if len({parts[-n:] for parts in whole}) == len(whole))
+    return ["-".join(parts[-depth:]) for parts in whole]
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
-from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, markdown
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.figures import draw_leaderboard
 from imlcmm.reports.findings import SURE, cell, metrics_of
 from imlcmm.reports.results import write_result
-from imlcmm.reports.runs import Setting, train_settings
+from imlcmm.reports.runs import Setting, score_each, train_settings
 from imlcmm.training.run import Run, load_run
 
 SPEED_BATCH, SPEED_CLIPS, SPEED_REPEATS = 32, 320, 5
@@ -110,9 +108,9 @@ class Leaderboard:
         parts += [f"{name} is missing: {reason}" for name, reason in self.failures.items()]
         return "\n\n".join(parts) + "\n"
 
-    def write(self, folder: Path, name: str = "leaderboard") -> None:
-        """Write NAME.md, .csv (with intervals), .tex and .png."""
-        picture = write_result(folder, name, self.markdown, self.intervals(), self.table(), self.caption)
+    def write(self, folder: Path, name: str = "leaderboard", text: str = "") -> None:
+        """Write NAME.md (the table, or a text with more than it), .csv (with intervals), .tex and .png."""
+        picture = write_result(folder, name, text or self.markdown, self.intervals(), self.table(), self.caption)
         draw_leaderboard([entry.evaluation for entry in self.entries], picture)
 
 
@@ -140,15 +138,8 @@ def leaderboard(
     """
     settings = [Setting(name, model=name) for name in models]
     failures = train_settings(settings, data.path, folder, seeds=seeds, jobs=jobs, options=options)
-    entries = []
-    for name in tqdm([name for name in models if name not in failures], unit="model", desc="scoring"):
-        try:
-            entries.append(enter(load_run(folder / name), data))
-        except ImlcmmError as error:
-            failures[name] = str(error)
-    if not entries:
-        raise TrainingError(f"no model came to an end; the first failed of: {next(iter(failures.values()))}")
-    return Leaderboard(entries, failures, data)
+    entries = score_each(settings, failures, lambda setting: enter(load_run(folder / setting.folder), data))
+    return Leaderboard(list(entries.values()), failures, data)
 
 
 def enter(run: Run, data: SentimentData) -> Entry:

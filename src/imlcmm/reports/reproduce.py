@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import SentimentData
-from imlcmm.errors import DataError, ImlcmmError, TrainingError
+from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
 from imlcmm.evaluation.rules import metric_names
 from imlcmm.evaluation.tables import UNSCALED
-from imlcmm.files import write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports import experiments
 from imlcmm.reports.classes import class_counts
@@ -22,7 +19,7 @@ from imlcmm.reports.findings import METRIC, Findings
 from imlcmm.reports.leaderboard import leaderboard
 from imlcmm.reports.published import published
 from imlcmm.reports.robustness import measure_robustness
-from imlcmm.reports.runs import Setting, train_settings
+from imlcmm.reports.runs import Setting, score_each, train_settings
 from imlcmm.reports.weightings import measure_weightings
 from imlcmm.training.run import load_run
 
@@ -81,15 +78,7 @@ class Laboratory:
         Raises:
             TrainingError: If no setting is left.
         """
-        found = {}
-        for setting in tqdm([s for s in settings if s.name not in failures], desc="scoring", unit="setting"):
-            try:
-                found[setting.name] = evaluate(self.load(setting), self.data, name=setting.name)
-            except ImlcmmError as error:
-                failures[setting.name] = str(error)
-        if not found:
-            raise TrainingError(f"no setting came to an end; the first failed of: {next(iter(failures.values()))}")
-        return found
+        return score_each(settings, failures, lambda s: evaluate(self.load(s), self.data, name=s.name))
 
     def find(self, name: str, title: str, settings: Sequence[Setting], shown: Sequence[str] | None = None,
              published: str = "") -> Findings:  # fmt: skip
@@ -114,9 +103,8 @@ def table1(lab: Laboratory) -> str:
 def table2(lab: Laboratory) -> str:
     """Compare all models."""
     board = leaderboard(lab.data, lab.models, folder=lab.runs, seeds=lab.seeds, jobs=lab.jobs, options=lab.options)
-    board.write(lab.folder, "table2")
     text = "\n\n".join(["## table2", board.markdown, published("table2").markdown, published("later").markdown]) + "\n"
-    write_text(lab.folder / "table2.md", text)
+    board.write(lab.folder, "table2", text)
     return text
 
 

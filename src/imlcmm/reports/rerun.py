@@ -8,6 +8,7 @@ from inspect import signature
 from typing import Any
 
 from imlcmm.models import find_model, list_models
+from imlcmm.training.fit import TrainerOptions
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import Run
 
@@ -21,6 +22,11 @@ def training_commands(run: Run) -> list[str]:
     words = ["imlcmm", "train", "--data", data["path"], "--model", model_name(run), "--recipe", "none"]
     words += [f"--model.{name}={_word(value)}" for name, value in _changed_options(run)]
     words += [f"--optimization.{name}={_word(value)}" for name, value in changed_optimization(run).items()]
+    words += [
+        f"--trainer.{name}={value}" for name, value in _changed(run.description.get("trainer", {}), TrainerOptions())
+    ]
+    if data.get("label_share", 1) < 1:
+        words.append(f"--label_share={data['label_share']}")
     if data["unlabelled_clips"]:
         words += ["--unlabelled", "UNLABELLED"]
     words += ["--folder", str(run.folder)]
@@ -43,8 +49,13 @@ def changed_options(run: Run) -> dict[str, str]:
 
 def changed_optimization(run: Run) -> dict[str, Any]:
     """Give what differs from the defaults of `Optimization`, the seed apart."""
-    usual = asdict(Optimization())
-    return {k: v for k, v in run.description["optimization"].items() if v != usual.get(k)}
+    return dict(_changed(run.description["optimization"], Optimization()))
+
+
+def _changed(given: Mapping[str, Any], defaults: Any) -> Iterator[tuple[str, Any]]:
+    """Walk through the values that differ from those of a dataclass."""
+    usual = asdict(defaults)
+    return ((name, value) for name, value in given.items() if value != usual.get(name))
 
 
 def _changed_options(run: Run) -> Iterator[tuple[str, Any]]:

@@ -3,18 +3,19 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
 
 _TICK = 1.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,16 @@ class Setting:
         return "-".join(parts)
 
     def words(self, unlabelled: Path | None = None) -> list[str]:
-        """Give the words of `imlcmm train`, which reads the unlabelled clips from the given data set."""
+        """Give the words of `imlcmm train`, which reads the unlabelled clips from the given data set.
+
+        An epoch of a share of the labels takes as many steps as one of all, so that the labels alone make the
+        difference.
+        """
         words = ["--model", self.model, *(f"--model.{name}={value}" for name, value in self.options.items())]
         words += [f"--unlabelled={unlabelled}"] if self.unlabelled else []
-        return words + ([f"--label_share={self.label_share:g}"] if self.label_share < 1 else [])
+        if self.label_share < 1:
+            words += [f"--label_share={self.label_share:g}", f"--optimization.repeats={round(1 / self.label_share)}"]
+        return words
 
 
 def train_settings(
@@ -91,7 +98,7 @@ def train_settings(
 
     with (
         ThreadPoolExecutor(jobs) as pool,
-        tqdm(total=seeds * len(words), initial=finished(), unit="seed", desc="training") as bar,
+        tqdm(total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0) as bar,
     ):
         names = {pool.submit(_train, folder / name, each, jobs): name for name, each in words.items()}
         waiting: set[Future[str | None]] = set(names)
@@ -104,6 +111,23 @@ def train_settings(
                 if reason:
                     bar.write(f"{name} failed: {reason}", file=sys.stderr)
     return {setting.name: reason for setting in settings if (reason := reasons[setting.folder])}
+
+
+def score_each(settings: Iterable[Setting], failures: dict[str, str], score: Callable[[Setting], T]) -> dict[str, T]:
+    """Score the settings that came to an end, by their names; what fails here joins the failures.
+
+    Raises:
+        TrainingError: If no setting is left.
+    """
+    found = {}
+    for setting in tqdm([s for s in settings if s.name not in failures], desc="scoring", unit="setting"):
+        try:
+            found[setting.name] = score(setting)
+        except ImlcmmError as error:
+            failures[setting.name] = str(error)
+    if not found:
+        raise TrainingError(f"nothing came to an end; the first failed of: {next(iter(failures.values()))}")
+    return found
 
 
 def _train(folder: Path, words: Sequence[str], jobs: int) -> str | None:

@@ -86,7 +86,7 @@ def train(
     model.check_fits(data.spec)
     clips = train_clips or data.train
     valid = None if how.patience is None and "valid" not in data.splits else data.valid
-    description = describe(model, data, how, clips, unlabelled)
+    description = describe(model, data, how, options, clips, unlabelled)
     seed_folder = folder / f"seed-{how.seed}"
     loop = build_trainer(how, options, seed_folder)
     if loop.world_size > 1 and not model.several_devices:
@@ -96,8 +96,8 @@ def train(
     if not (seed_folder / "metrics.json").exists():
         model.prepare(clips)
         loader_for = partial(
-            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, workers=options.workers,
-            passes=model.passes,
+            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, repeats=how.repeats,
+            workers=options.workers, passes=model.passes,
         )  # fmt: skip
         validation = None if valid is None else validation_loader(valid, how.batch_size)
         module = TrainingModule(model, how, loader_for)
@@ -134,9 +134,14 @@ def train_seeds(
 
 
 def describe(
-    model: SentimentModel, data: SentimentData, how: Optimization, clips: ClipDataset, unlabelled: ClipDataset | None
+    model: SentimentModel,
+    data: SentimentData,
+    how: Optimization,
+    where: TrainerOptions,
+    clips: ClipDataset,
+    unlabelled: ClipDataset | None,
 ) -> dict[str, Any]:
-    """Say what is trained, on what and how; the seed apart, two runs of one folder must agree in this."""
+    """Say what is trained, on what, how and where; in the first three, the seed apart, runs of one folder agree."""
     config = {k: v for k, v in (model._hub_mixin_config or {}).items() if k != "spec"}  # type: ignore[union-attr]
     optimization = asdict(how)
     del optimization["seed"]
@@ -149,8 +154,10 @@ def describe(
             "kind": data.spec.kind,
             "simulated": data.simulated,
             "train_clips": len(clips),
+            "label_share": len(clips) / len(data.train),
             "unlabelled_clips": len(unlabelled) if unlabelled is not None else 0,
         },
+        "trainer": {k: v for k, v in asdict(where).items() if k not in ("progress", "workers")},
         "environment": environment(),
     }
 
@@ -167,6 +174,8 @@ def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], re
     if file.exists():
         before = json.loads(file.read_text(encoding="utf-8"))
         mine = json.loads(json.dumps(description))
+        before["optimization"] = {**asdict(Optimization()), **before["optimization"]}
+        before["data"].setdefault("label_share", mine["data"]["label_share"])
         for part in ("model", "optimization", "data"):
             changed = _differences(before[part], mine[part])
             if changed:

@@ -15,20 +15,21 @@ from imlcmm.types import MODALITIES, Batch, Pass
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Cut a seeded permutation of the rows into batches, another one each epoch."""
+    """Cut seeded permutations of the rows into batches, other ones each epoch."""
 
-    def __init__(self, rows: int, batch_size: int, seed: int, epoch: int) -> None:
-        """Take how many rows there are, and what the order depends on."""
-        self.rows, self.batch_size, self.seed, self.epoch = rows, batch_size, seed, epoch
+    def __init__(self, rows: int, batch_size: int, seed: int, epoch: int, repeats: int = 1) -> None:
+        """Take how many rows there are, what the order depends on, and how often an epoch goes through the rows."""
+        self.rows, self.batch_size, self.seed, self.epoch, self.repeats = rows, batch_size, seed, epoch, repeats
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
-        full, rest = divmod(self.rows, self.batch_size)
+        full, rest = divmod(self.rows * self.repeats, self.batch_size)
         return max(1, full + (rest > 1))
 
     def __iter__(self) -> Iterator[list[int]]:
         """Give the rows of each batch; a last batch of one clip joins the one before (BatchNorm needs two)."""
-        order = permutation(self.rows, self.seed, self.epoch)
+        rounds = range(self.epoch * self.repeats, (self.epoch + 1) * self.repeats)
+        order = [row for each in rounds for row in permutation(self.rows, self.seed, each)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             last = start == (len(self) - 1) * self.batch_size
             yield order[start : None if last else start + self.batch_size]
@@ -61,7 +62,7 @@ class PassBatches(Sampler[list[tuple[bool, int]]]):
         self.labelled, self.rows = labelled, unlabelled_rows
 
     def __len__(self) -> int:
-        """Count the batches: one pass over the labelled clips."""
+        """Count the batches, by the labelled clips."""
         return len(self.labelled)
 
     def __iter__(self) -> Iterator[list[tuple[bool, int]]]:
@@ -111,6 +112,7 @@ def training_loader(
     *,
     batch_size: int,
     seed: int,
+    repeats: int = 1,
     workers: int = 0,
     passes: Sequence[Pass] = (Pass("train"),),
 ) -> EpochLoader:
@@ -124,6 +126,7 @@ def training_loader(
         world: How many devices share the batches.
         batch_size: Labelled clips a batch.
         seed: With the epoch, what the order depends on.
+        repeats: How often a pass goes through the labelled clips.
         workers: Processes that make batches.
         passes: The passes that make the epoch, each in an order of its own.
     """
@@ -135,7 +138,7 @@ def training_loader(
 
     chained, begins, first = [], {}, 0
     for number, each in enumerate(passes):
-        labelled = EpochBatches(len(train), batch_size, seed + 500_009 * number, epoch)
+        labelled = EpochBatches(len(train), batch_size, seed + 500_009 * number, epoch, repeats)
         extra = len(unlabelled) if unlabelled is not None and each.reads_unlabelled else 0
         chained.append(Shard(PassBatches(labelled, extra), rank, world))
         begins[first] = each.name

@@ -25,9 +25,11 @@ class Optimization:
         optimizer: AdamW decays the weights apart from the gradient, Adam within it.
         weight_decay: Weight decay.
         batch_size: Labelled clips a step.
-        epochs: Passes over the labelled clips, at most.
+        epochs: Epochs, at most.
         patience: Epochs without a better validation loss before training stops; None trains all epochs and keeps the
             last weights, for data sets whose validation split must not be selected on.
+        repeats: Passes over the labelled clips that make an epoch: with 1 / share of them, an epoch of a share of the
+            labels takes as many steps as one of all.
         schedule: Whether the learning rate, once it has risen, falls along a cosine or stays.
         warmup: Share of the steps over which the learning rate rises.
         gradient_clip: Largest norm of the gradient, or largest value; 0 turns clipping off.
@@ -42,6 +44,7 @@ class Optimization:
     batch_size: int = 32
     epochs: int = 100
     patience: int | None = 8
+    repeats: int = 1
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = 0.05
     gradient_clip: float = 1.0
@@ -61,6 +64,7 @@ class Optimization:
             ("batch_size", self.batch_size < 1, "1 or more"),
             ("epochs", self.epochs < 1, "1 or more"),
             ("patience", self.patience is not None and self.patience < 1, "1 or more, or null"),
+            ("repeats", self.repeats < 1, "1 or more"),
             ("warmup", not 0 <= self.warmup < 1, "from 0 to below 1"),
             ("gradient_clip", self.gradient_clip < 0, "0 or more"),
             ("accumulate", self.accumulate < 1, "1 or more"),

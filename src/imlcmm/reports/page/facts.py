@@ -80,15 +80,6 @@ def scores(report: Report) -> dict[str, Any]:
     return {"columns": list(table.columns), "rows": rows}
 
 
-def gaps(report: Report) -> list[str]:
-    """Say how near each run comes to the oracle of simulated data."""
-    return [
-        f"{e.name} closes {100 * e.gap_closed:.1f} % of the MAE gap from the constant predictor to the oracle."
-        for e in report.evaluations
-        if e.gap_closed is not None
-    ]
-
-
 def comparisons(report: Report) -> list[tuple[str, list[tuple[str, ...]]]]:
     """Lay each paired comparison out."""
     return [

@@ -124,7 +124,7 @@ def _scores(report: Report, subjects: Sequence[Subject], data: SentimentData, sp
     """Collect the tables."""
     return {
         "scores": facts.scores(report),
-        "gaps": facts.gaps(report),
+        "gaps": report.gaps,
         "comparisons": facts.comparisons(report),
         "confusions": [(s.name, facts.confusion_rows(s.evaluation, data)) for s in subjects],
         "coverage": [row for s in subjects for row in facts.coverage(s.name, s.judged)],
