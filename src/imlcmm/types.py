@@ -58,6 +58,7 @@ class Clip:
         sequences: For each modality (steps, width) float; zero steps where the modality is absent.
         labels: A value for each target that has one.
         tokens: (text steps, 3) token id, attention mask and segment of each text step, or None.
+        pieces: How each text step is written; empty where nobody knows.
     """
 
     identifier: str
@@ -65,6 +66,7 @@ class Clip:
     sequences: dict[str, np.ndarray]
     labels: dict[str, float] = field(default_factory=dict)
     tokens: np.ndarray | None = None
+    pieces: Sequence[str] = ()
 
 
 class Batch(NamedTuple):

@@ -66,6 +66,13 @@ def test_float16_is_kept_and_read_as_float32(tmp_path):
         written(tmp_path / "b", clip("v$_$1", sequences=large), dtype="float16")
 
 
+def test_pieces_of_the_text_are_kept_where_they_are_known(tmp_path):
+    data = load_dataset(written(tmp_path / "a", clip("v$_$1"), clip("v$_$2", pieces=["很", "好", "\ud800"])))
+    assert [data.train.pieces(row) for row in (0, 1)] == [[], ["很", "好", "?"]]
+    assert data.train.subset([1]).pieces(0) == ["很", "好", "?"]
+    assert load_dataset(written(tmp_path / "b", clip("v$_$1"))).train.pieces(0) == []
+
+
 @pytest.mark.parametrize(
     ("bad", "match"),
     [
@@ -77,6 +84,7 @@ def test_float16_is_kept_and_read_as_float32(tmp_path):
         (clip("x", sequences={"audio": np.ones(3)}), r"audio has shape \(3,\)"),
         (clip("x", tokens=np.ones((2, 3))), "fits the text"),
         (clip("x", tokens=np.ones((3, 3))), "all or none"),
+        (clip("x", pieces=["h", "m"]), "2 written pieces are given for 3 text steps"),
     ],
 )
 def test_bad_clips_leave_nothing_behind(tmp_path, bad, match):

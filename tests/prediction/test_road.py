@@ -67,6 +67,8 @@ def test_every_clip_is_accounted_for(store):
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 2, "valid": 2, "test": 2}
     assert data.spec.features == {"text": "e5-small-384", "audio": "mfcc-25", "vision": "face-194"}
     assert len(data.manifest["notes"]["extractors"]["vision"]["columns"]) == data.spec.widths["vision"]
+    assert "".join(data.train.pieces(0)[1:-1]).strip("▁") == data.train.transcripts[0]
+    assert len(data.train.pieces(0)) == data.train.lengths("text")[0]
 
 
 def test_failures_end_in_a_code_and_what_is_done_is_kept(videos, store, tmp_path, capsys):

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from imlcmm.cli import main
+from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import DataError
 from imlcmm.models.calibration import read_calibration
-from imlcmm.reports.explanation import Explainer, find_clip
+from imlcmm.reports.explanation import Explainer, characters, find_clip
 from imlcmm.reports.explanation_table import describe_explanation
+from imlcmm.reports.page.explanation_page import write_explanation
 
 
 def test_a_clip_is_found_by_its_name_with_and_without_dollars(simulated):
@@ -52,6 +54,23 @@ def test_a_model_without_kan_and_attention_is_explained_by_its_predictions(lf_dn
     assert [o.head for o in explanation.opinions] == ["multimodal"]
     assert explanation.pools == explanation.maps == explanation.features == {}
     assert "multimodal" in describe_explanation(explanation)
+
+
+def test_text_steps_are_called_by_their_pieces(imlcmm_run, simulated, monkeypatch, tmp_path):
+    steps = int(simulated.test.lengths("text")[2])
+    monkeypatch.setattr(ClipDataset, "pieces", lambda data, row: [f"▁词{i}" for i in range(steps)])
+    explainer = Explainer.load(imlcmm_run, simulated)
+    explanation = explainer(2)
+    best = int(explanation.pools["text"].argmax())
+    assert f"text looked at “词{best}” (step {best})" in describe_explanation(explanation)
+    write_explanation(explainer, explanation, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(f">词{i}<" in page for i in range(steps))
+
+
+def test_a_chinese_text_with_a_character_a_step_needs_no_pieces():
+    assert characters("太好 了！", 6) == ["[CLS]", "太", "好", "了", "！", "[SEP]"]
+    assert characters("太好了！", 5) == characters("太ok！", 6) == characters("", 2) == []
 
 
 def test_the_command_prints_and_writes(imlcmm_run, simulated_folder, simulated, tmp_path, capsys):

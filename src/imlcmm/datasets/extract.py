@@ -172,6 +172,7 @@ def _write_part(clip: SourceClip, found: ExtractedClip, sets: dict[str, Any], pa
     if found.text is not None:
         arrays["tokens"] = np.ascontiguousarray(found.text.tokens)
     words = {"transcript": found.transcript, "missing": found.missing, "stamp": _stamp(clip), "extractors": sets}
+    words["pieces"] = found.text.pieces if found.text is not None else ()
     with replacing(_part(clip, parts)) as beside:
         save_file(arrays, beside, metadata={"clip": json.dumps(words, ensure_ascii=False)})
 
@@ -210,6 +211,6 @@ def _add(clip: SourceClip, store: StoreWriter, part: Path) -> dict[str, str]:
     with safe_open(part, framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
     tokens = arrays.pop("tokens", np.zeros((0, 3), np.int64))
-    store.add(clip.split, Clip(clip.identifier, words["transcript"], arrays, clip.labels, tokens))
+    store.add(clip.split, Clip(clip.identifier, words["transcript"], arrays, clip.labels, tokens, words["pieces"]))
     missing: dict[str, str] = words["missing"]
     return missing

@@ -36,11 +36,11 @@ class _SplitFiles:
         return type(self), (self.folder, self.split)
 
     @cached_property
-    def names(self) -> dict[str, list[str]]:
-        """Read ids and transcripts."""
+    def names(self) -> dict[str, list[Any]]:
+        """Read ids, transcripts and, where they are known, the pieces of the text."""
         path = self.folder / f"{self.split}.json"
         try:
-            names: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+            names: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
             raise DataError(f"{path} is damaged; convert the data set again") from error
         return names
@@ -85,6 +85,11 @@ class ClipDataset(Dataset[int]):
     def transcripts(self) -> list[str]:
         """List what is said in each clip."""
         return self._pick("transcripts")
+
+    def pieces(self, row: int) -> list[str]:
+        """Say how each text step of a clip is written; nothing where the data set does not know."""
+        names = self._files.names
+        return names["pieces"][self._positions[row]] if "pieces" in names else []
 
     @property
     def videos(self) -> list[str]:

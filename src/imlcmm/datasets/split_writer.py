@@ -23,6 +23,7 @@ class SplitWriter:
         self.folder, self.split, self.widths, self.dtype = folder, split, widths, dtype
         self.identifiers: list[str] = []
         self.transcripts: list[str] = []
+        self.pieces: list[list[str]] = []
         self.labels: list[np.ndarray] = []
         self.offsets: dict[str, list[int]] = {m: [0] for m in MODALITIES}
         self.non_finite = dict.fromkeys(MODALITIES, 0)
@@ -46,6 +47,7 @@ class SplitWriter:
             self._write("oracle", oracle.astype(np.float32))
         self.identifiers.append(_writable(clip.identifier))
         self.transcripts.append(_writable(clip.transcript))
+        self.pieces.append([_writable(piece) for piece in clip.pieces])
         self.labels.append(labels)
 
     def _sequence(self, clip: Clip, modality: str, where: str) -> np.ndarray:
@@ -66,6 +68,8 @@ class SplitWriter:
         """Check that tokens and oracle are given for every clip of the split or for none, and in one shape."""
         if clip.tokens is not None and clip.tokens.shape != (steps, 3):
             raise DataError(f"{where}: tokens have shape {clip.tokens.shape}, but ({steps}, 3) fits the text")
+        if len(clip.pieces) not in (0, steps):
+            raise DataError(f"{where}: {len(clip.pieces)} written pieces are given for {steps} text steps")
         if not self.identifiers:
             self.tokens = clip.tokens is not None
             self.oracle = None if oracle is None else oracle.shape
@@ -110,8 +114,10 @@ class SplitWriter:
             columns["oracle"] = Column("float32", (clips, *self.oracle), lambda: self._drain("oracle"))
         tensors, names = (self.folder / f"{self.split}.{suffix}" for suffix in ("safetensors", "json"))
         digests = {tensors.name: write_columns(tensors, columns)}
-        text = json.dumps({"ids": self.identifiers, "transcripts": self.transcripts}, ensure_ascii=False)
-        names.write_text(text, encoding="utf-8")
+        text: dict[str, list[Any]] = {"ids": self.identifiers, "transcripts": self.transcripts}
+        if any(self.pieces):
+            text["pieces"] = self.pieces
+        names.write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
         digests[names.name] = file_digest(names)
         known = np.isfinite(np.stack(self.labels)).any(axis=0)
         return {

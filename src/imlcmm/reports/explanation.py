@@ -68,6 +68,7 @@ class Explanation:
         maps: For audio and vision (text steps, steps) attention from text, which sums to one.
         features: For each modality, the features with the largest effect on the sentiment, by name.
         rates: Steps a second of the modalities that have one.
+        pieces: How each text step is written; empty where nobody knows.
     """
 
     run: str
@@ -84,6 +85,7 @@ class Explanation:
     maps: Mapping[str, np.ndarray]
     features: Mapping[str, Sequence[tuple[str, float]]]
     rates: Mapping[str, float]
+    pieces: Sequence[str]
 
 
 def find_clip(data: SentimentData, split: str, wanted: str) -> int:
@@ -170,6 +172,7 @@ class Explainer:
             maps=attention_maps(model, batch) if isinstance(model, IMLCMM) else {},
             features=_features(model, data, batch),
             rates=_rates(data),
+            pieces=_pieces(clips, row),
         )
 
     def _opinions(
@@ -207,6 +210,19 @@ def _rates(data: SentimentData) -> dict[str, float]:
     """Look up how many steps a second each modality has; a text's steps have none."""
     known = data.manifest.get("notes", {}).get("extractors", {})
     return {m: float(known[m]["rate"]) for m in MODALITIES if known.get(m, {}).get("rate")}
+
+
+def _pieces(clips: ClipDataset, row: int) -> list[str]:
+    """Say how the text steps are written, without SentencePiece's marks of spaces."""
+    pieces = [piece.strip("▁") or piece for piece in clips.pieces(row)]
+    return pieces or characters(clips.transcripts[row], int(clips.lengths("text")[row]))
+
+
+def characters(transcript: str, steps: int) -> list[str]:
+    """Take the characters of a Chinese text for its steps where they are as many: so does the BERT of CH-SIMS v2."""
+    characters = ["[CLS]", *"".join(transcript.split()), "[SEP]"]
+    chinese = not any(c.isascii() and c.isalnum() for c in transcript)
+    return characters if transcript and chinese and len(characters) == steps else []
 
 
 def _reads_frames(model: SentimentModel, modality: str) -> bool:

@@ -20,7 +20,8 @@ def describe_explanation(explanation: Explanation) -> str:
         lines.append(f"{m} looked at {places} (times an equal share)")
     for m, share in e.maps.items():
         step, frame = divmod(int(share.argmax()), share.shape[1])
-        lines.append(f"text step {step} looked most at {m} {_place(e, m, frame)} ({share.max() * share.size:.1f})")
+        most = f"{m} {_place(e, m, frame)} ({share.max() * share.size:.1f})"
+        lines.append(f"text {_place(e, 'text', step)} looked most at {most}")
     for m, named in e.features.items():
         lines.append(f"{m} features: {', '.join(f'{name} {effect:+.2g}' for name, effect in named[:SHOWN])}")
     return "\n".join(lines)
@@ -48,6 +49,8 @@ def signed(value: float | None) -> str:
 
 
 def _place(explanation: Explanation, modality: str, step: int) -> str:
+    if modality == "text" and step < len(explanation.pieces):
+        return f"“{explanation.pieces[step]}” (step {step})"
     rate = explanation.rates.get(modality)
     return f"{step / rate:.1f} s" if rate else f"step {step}"
 

@@ -10,7 +10,7 @@ from imlcmm.reports.feature_response import FeatureCurve
 from imlcmm.reports.page.charts import panel
 from imlcmm.reports.page.svg import COLOURS, FAINT, INK, house_style
 
-LONGEST_NAME = 24
+LONGEST_NAME, PIECE_HEIGHT = 24, 0.15
 
 
 def feature_curve(curve: FeatureCurve, modality: str) -> Figure:
@@ -31,17 +31,21 @@ def feature_curve(curve: FeatureCurve, modality: str) -> Figure:
 
 
 def attention_map(explanation: Explanation, modality: str) -> Figure:
-    """Draw the attention from text steps to the steps, or seconds, of audio or vision."""
+    """Draw the attention from text steps, named where they are known, to the steps or seconds of audio or vision."""
     share = explanation.maps[modality]
     rate = explanation.rates.get(modality)
     across = share.shape[1] / rate if rate else share.shape[1]
     with house_style():
-        figure, axes = panel((3.6, 2.2))
+        written = len(explanation.pieces) == len(share)
+        figure, axes = panel((3.6, max(2.2, 0.7 + PIECE_HEIGHT * len(share) * written)))
         fade = ListedColormap([(*to_rgb(COLOURS[modality]), alpha) for alpha in np.linspace(0.02, 1, 128)])
         axes.imshow(share, cmap=fade, vmin=share.min(), vmax=share.max(), aspect="auto", interpolation="none",
                     extent=(0, across, len(share), 0))  # fmt: skip
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel=f"{modality} ({'seconds' if rate else 'steps'})", ylabel="text (steps)")
+        if written:
+            axes.set_yticks(np.arange(len(share)) + 0.5, explanation.pieces)
+            axes.set_ylabel("")
         return figure
 
 
@@ -50,12 +54,16 @@ def pooling(explanation: Explanation, modality: str) -> Figure:
     weights = explanation.pools[modality]
     rate = explanation.rates.get(modality)
     edges = np.arange(len(weights) + 1) / (rate or 1)
+    written = modality == "text" and len(explanation.pieces) == len(weights)
     with house_style():
-        figure, axes = panel((3.6, 1.7))
+        figure, axes = panel((3.6, 2.1 if written else 1.7))
         axes.stairs(weights * len(weights), edges, fill=True, color=COLOURS[modality], alpha=0.7)
         axes.axhline(1, color=FAINT, linewidth=0.6, linestyle=":")
         axes.set(xlabel=f"{modality} ({'seconds' if rate else 'steps'})", ylabel="equal shares")
         axes.set_xlim(0, edges[-1])
+        if written:
+            axes.set_xticks(edges[:-1] + 0.5, explanation.pieces, rotation=90, fontsize=min(8.5, 210 / len(weights)))
+            axes.set_xlabel("")
         return figure
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -10,11 +11,16 @@ from typing import Any
 import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 # As drawn, these are the colours of a light page; in the page they become its variables, which know dark mode.
 INK, FAINT = "#1c2126", "#6a737c"
 COLOURS = {"multimodal": "#7a3fa0", "text": "#2767b0", "audio": "#b8560f", "vision": "#2c7d4f"}
 _VARIABLES = {INK: "currentColor", FAINT: "var(--faint)", **{c: f"var(--{name})" for name, c in COLOURS.items()}}
+_CHINESE = (
+    "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "SimHei", "Arial Unicode MS",
+)  # fmt: skip
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "imlcmm",
@@ -33,8 +39,14 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw what is drawn inside in the style of the page."""
-    with mpl.rc_context(_STYLE):
+    """Draw what is drawn inside in the style of the page, with a Chinese font of this machine if there is one.
+
+    In a page the browser's fonts count; in a PNG, a character that no font here has is drawn as a box.
+    """
+    installed = {font.name for font in fontManager.ttflist}
+    family = ["DejaVu Sans", *(name for name in _CHINESE if name in installed)]
+    with mpl.rc_context({**_STYLE, "font.family": family}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
