@@ -1,6 +1,6 @@
-"""Pictures of evaluations."""
+"""Pictures of evaluations and experiments, other than rows of intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 
@@ -10,10 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from imlcmm.evaluation.evaluate import Evaluation
-from imlcmm.evaluation.statistics import interval
 from imlcmm.files import write_figure
-
-SIMULATED = "Simulated data: not comparable with published numbers"
 
 
 def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> None:
@@ -36,51 +33,6 @@ def predicted_against_true(evaluations: Sequence[Evaluation], path: Path) -> Non
         axes.set_ylabel("predicted sentiment")
         axes.legend(frameon=False, fontsize=8)
     write_figure(path, figure)
-
-
-def draw_leaderboard(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Draw the mean of two metrics for each model, with the 95 % interval over videos, a row a model."""
-    first = next(iter(evaluations[0].scores["multimodal"][0]))
-    figure = _rows_with_intervals({e.name: e for e in evaluations}, (first, "MAE"))
-    if evaluations[0].simulated:
-        figure.suptitle(SIMULATED)
-    write_figure(path, figure)
-
-
-def draw_settings(
-    evaluations: Mapping[str, Evaluation], title: str, path: Path, metrics: Sequence[str] | None = None
-) -> None:
-    """Draw the mean of each metric, or of some, with the 95 % interval over videos, a row a setting.
-
-    The dotted line is the first setting's mean.
-    """
-    first = next(iter(evaluations.values()))
-    shown = metrics or list(first.scores["multimodal"][0])
-    figure = _rows_with_intervals(evaluations, shown, columns=4)
-    for axes, metric in zip(figure.axes, shown, strict=True):
-        axes.axvline(first.mean(metric), color="grey", linestyle=":", linewidth=1)
-    figure.suptitle("\n".join(wrap(title, 110)), fontsize=9)
-    write_figure(path, figure)
-
-
-def _rows_with_intervals(evaluations: Mapping[str, Evaluation], metrics: Sequence[str], columns: int = 2) -> Figure:
-    """Draw a panel a metric, whose rows are the evaluations."""
-    height, count = -(-len(metrics) // columns), min(columns, len(metrics))
-    size = (1.6 + 3.4 * count, height * (1.0 + 0.32 * len(evaluations)) + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(height, count, sharey=True, squeeze=False).ravel()
-    names = list(evaluations)[::-1]
-    for axes, metric in zip(panels, metrics, strict=False):
-        for row, name in enumerate(names):
-            low, high = interval(evaluations[name].draws["multimodal"][metric])
-            axes.plot([low, high], [row, row], color="tab:blue", linewidth=2, alpha=0.5)
-            axes.plot(evaluations[name].mean(metric), row, marker="o", color="tab:blue")
-        axes.set_xlabel(f"{metric} (95 % interval over videos)", fontsize=8)
-        axes.grid(axis="x", alpha=0.2)
-        axes.set_yticks(range(len(names)), names)
-    for axes in panels[len(metrics) :]:
-        axes.remove()
-    return figure
 
 
 def draw_class_counts(counts: pd.DataFrame, title: str, path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.statistics import Comparison, holm
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, comparison_table, markdown, number
-from imlcmm.reports.figures import draw_settings
+from imlcmm.reports.interval_chart import draw_settings
 from imlcmm.reports.published import published
 from imlcmm.reports.results import write_result
 from imlcmm.reports.runs import Setting
@@ -69,13 +69,18 @@ class Findings:
 
     def verdicts(self) -> list[str]:
         """Say in a sentence a setting whether it differs in MAE; the p-values are adjusted for their number."""
-        tests = {name: found[METRIC] for name, found in self.differences().items()}
-        adjusted = holm([test.p_value for test in tests.values()])
+        adjusted = self.p_values(METRIC)
         return [
-            f"{name} {_verdict(test, p)} {self._against(name)}: {METRIC} {_signed(test.difference)} "
-            f"[{_signed(test.low)}, {_signed(test.high)}], p {p:.3f}, {self._seeds(name, test.difference)}."
-            for (name, test), p in zip(tests.items(), adjusted, strict=True)
+            f"{name} {_verdict(test, adjusted[name])} {self._against(name)}: {METRIC} {_signed(test.difference)} "
+            f"[{_signed(test.low)}, {_signed(test.high)}], p {adjusted[name]:.3f}, "
+            f"{self._seeds(name, test.difference)}."
+            for name, test in ((name, found[METRIC]) for name, found in self.differences().items())
         ]
+
+    def p_values(self, metric: str) -> dict[str, float]:
+        """Give the p-value of each setting that is compared with another, adjusted for the number of settings."""
+        found = self.differences()
+        return dict(zip(found, holm([tests[metric].p_value for tests in found.values()]), strict=True))
 
     def _seeds(self, name: str, difference: float) -> str:
         """Say in how many seeds, trained and compared in pairs, the difference has its sign."""
@@ -114,7 +119,12 @@ class Findings:
     def write(self, folder: Path) -> None:
         """Write NAME.md, .csv, .tex and .png."""
         picture = write_result(folder, self.name, self.markdown, self.frame(), self.table(), self.caption)
-        draw_settings(self.evaluations, self.caption, picture, self.shown)
+        shown = self.shown or metrics_of(next(iter(self.evaluations.values())))
+        unsure = {metric: {name for name, p in self.p_values(metric).items() if p >= SURE} for metric in shown}
+        references = {s.against for s in self.settings if s.against in self.evaluations}
+        draw_settings(
+            self.evaluations, unsure, references.pop() if len(references) == 1 else None, self.caption, picture
+        )
 
     def _against(self, name: str) -> str | None:
         return next(s.against for s in self.settings if s.name == name)

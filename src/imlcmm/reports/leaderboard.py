@@ -12,8 +12,8 @@ from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, markdown
 from imlcmm.models.base import SentimentModel
-from imlcmm.reports.figures import draw_leaderboard
 from imlcmm.reports.findings import SURE, cell, metrics_of
+from imlcmm.reports.interval_chart import draw_leaderboard
 from imlcmm.reports.results import write_result
 from imlcmm.reports.runs import Setting, score_each, train_settings
 from imlcmm.training.run import Run, load_run

@@ -98,7 +98,9 @@ def train_settings(
 
     with (
         ThreadPoolExecutor(jobs) as pool,
-        tqdm(total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0) as bar,
+        tqdm(
+            total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0, miniters=0
+        ) as bar,
     ):
         names = {pool.submit(_train, folder / name, each, jobs): name for name, each in words.items()}
         waiting: set[Future[str | None]] = set(names)
