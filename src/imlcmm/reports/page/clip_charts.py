@@ -1,5 +1,7 @@
 """The pictures of what a model looked at: feature curves, attention maps, pooling weights, features' parts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
@@ -50,20 +52,29 @@ def attention_map(explanation: Explanation, modality: str) -> Figure:
 
 
 def pooling(explanation: Explanation, modality: str) -> Figure:
-    """Draw the weights of a modality's attention pooling over its steps, in equal shares."""
-    weights = explanation.pools[modality]
+    """Draw the weights of a modality's attention pooling in equal shares: over its steps, or a bar a written piece."""
+    shares = explanation.pools[modality] * len(explanation.pools[modality])
+    if modality == "text" and len(explanation.pieces) == len(shares):
+        return _pooled_pieces(explanation.pieces, shares)
     rate = explanation.rates.get(modality)
-    edges = np.arange(len(weights) + 1) / (rate or 1)
-    written = modality == "text" and len(explanation.pieces) == len(weights)
+    edges = np.arange(len(shares) + 1) / (rate or 1)
     with house_style():
-        figure, axes = panel((3.6, 2.1 if written else 1.7))
-        axes.stairs(weights * len(weights), edges, fill=True, color=COLOURS[modality], alpha=0.7)
+        figure, axes = panel((3.6, 1.7))
+        axes.stairs(shares, edges, fill=True, color=COLOURS[modality], alpha=0.7)
         axes.axhline(1, color=FAINT, linewidth=0.6, linestyle=":")
         axes.set(xlabel=f"{modality} ({'seconds' if rate else 'steps'})", ylabel="equal shares")
         axes.set_xlim(0, edges[-1])
-        if written:
-            axes.set_xticks(edges[:-1] + 0.5, explanation.pieces, rotation=90, fontsize=min(8.5, 210 / len(weights)))
-            axes.set_xlabel("")
+        return figure
+
+
+def _pooled_pieces(pieces: Sequence[str], shares: np.ndarray) -> Figure:
+    with house_style():
+        figure, axes = panel((3.6, 0.7 + PIECE_HEIGHT * len(pieces)))
+        axes.barh(range(len(pieces)), shares, color=COLOURS["text"], alpha=0.7, height=0.8)
+        axes.axvline(1, color=FAINT, linewidth=0.6, linestyle=":")
+        axes.set_yticks(range(len(pieces)), pieces)
+        axes.set_ylim(len(pieces) - 0.5, -0.5)
+        axes.set_xlabel("equal shares")
         return figure
 
 
