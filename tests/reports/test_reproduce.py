@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from imlcmm.reports.conflict import conflict_findings, disagree
 from imlcmm.reports.experiments import FULL
 from imlcmm.reports.findings import Findings
 from imlcmm.reports.reproduce import EXPERIMENTS, Laboratory
+from imlcmm.reports.robustness import strongest
 from imlcmm.reports.runs import Setting
 from imlcmm.reports.weightings import correlate
 
@@ -66,6 +68,17 @@ def test_robustness_compares_with_clean_clips_and_trains_nothing_anew(two_models
     assert mine["clean"].tolist() == pytest.approx([clean] * len(mine))
     assert (mine["mean"] - mine["clean"]).tolist() == pytest.approx(mine["difference"].tolist())
     assert mine["difference"].abs().max() > 0
+
+
+def test_a_sure_damage_stays_sure_among_many_models():
+    rows = [
+        {"model": f"m{m}", "corruption": f"c{c}", "severity": s, "metric": "MAE", "p": 0.002 if c else 0.04}
+        for m, c, s in product(range(16), range(9), (0.5, 1.0))
+    ]
+    worst = strongest(pd.DataFrame(rows))
+    assert worst["severity"].tolist() == [1.0] * 144
+    assert worst[worst["corruption"] != "c0"]["p"].tolist() == [pytest.approx(p) for p in [0.018] * 128]
+    assert worst[worst["corruption"] == "c0"]["p"].tolist() == [pytest.approx(0.04)] * 16
 
 
 def test_conflict_and_agreement_are_all_clips(two_models, simulated):
