@@ -21,12 +21,14 @@ class Corruption:
 
     Attributes:
         name: What it is called.
-        severity: How strong it is: deviations of the noise, share of the frames; 1 for a missing modality.
+        severity: How strong it is.
+        scale: What the severity counts.
         change: Damages a batch, the same way each time.
     """
 
     name: str
     severity: float
+    scale: str
     change: Callable[[Batch], Batch]
 
 
@@ -39,10 +41,15 @@ def corruptions(deviations: Mapping[str, Tensor]) -> list[Corruption]:
     found = []
     for m in MODALITIES:
         others = tuple(other for other in MODALITIES if other != m)
-        found.append(Corruption(f"{m} missing", 1.0, partial(keep_modalities, modalities=others)))
+        found.append(Corruption(f"{m} missing", 1.0, "share of clips", partial(keep_modalities, modalities=others)))
         scale = torch.where(deviations[m].isfinite(), deviations[m], 0.0)
-        found += [Corruption(f"noise in {m}", s, partial(add_noise, modality=m, scale=s * scale)) for s in NOISE]
-        found += [Corruption(f"{m} frames lost", s, partial(lose_frames, modality=m, share=s)) for s in LOST]
+        for s in NOISE:
+            noise = partial(add_noise, modality=m, scale=s * scale)
+            found.append(Corruption(f"noise in {m}", s, "standard deviations", noise))
+        for s in LOST:
+            found.append(
+                Corruption(f"{m} frames lost", s, "share of frames", partial(lose_frames, modality=m, share=s))
+            )
     return found
 
 

@@ -73,7 +73,7 @@ def draw_severity(table: pd.DataFrame, title: str, path: Path) -> None:
     """Draw a metric over the severity of each corruption, a panel a corruption and a line a model.
 
     Args:
-        table: Columns model, corruption, severity and value.
+        table: Columns model, corruption, severity, scale and value.
         title: Title of the picture.
         path: PNG to write.
     """
@@ -83,11 +83,12 @@ def draw_severity(table: pd.DataFrame, title: str, path: Path) -> None:
     names = list(dict.fromkeys(table["model"]))
     colors = dict(zip(names, colormaps["tab20"](np.arange(len(names)) % 20), strict=True))
     for axes, kind in zip(panels, kinds, strict=False):
-        for name, rows in table[table["corruption"] == kind].groupby("model", sort=False):
+        shown = table[table["corruption"] == kind]
+        for name, rows in shown.groupby("model", sort=False):
             strong = {"linewidth": 2.5, "color": "black"} if name == "IMLCMM" else {"color": colors[name]}
             axes.plot(rows["severity"], rows["value"], marker=".", label=name, **strong)
         axes.set_title(kind, fontsize=9)
-        axes.set_xlabel("severity", fontsize=8)
+        axes.set_xlabel(shown["scale"].iloc[0], fontsize=8)
         axes.grid(alpha=0.2)
     for axes in panels[len(kinds) :]:
         axes.remove()

@@ -83,8 +83,8 @@ def compare(
         for metric in metrics_of(found):
             low, high = interval(found.draws["multimodal"][metric])
             rows.append(
-                {"model": name, "corruption": damage.name, "severity": damage.severity, "metric": metric,
-                 "clean": clean.mean(metric), "mean": found.mean(metric), "low": low, "high": high,
+                {"model": name, "corruption": damage.name, "severity": damage.severity, "scale": damage.scale,
+                 "metric": metric, "clean": clean.mean(metric), "mean": found.mean(metric), "low": low, "high": high,
                  "difference": tests[metric].difference, "p": tests[metric].p_value}
             )  # fmt: skip
     return rows
