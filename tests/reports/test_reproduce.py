@@ -81,8 +81,12 @@ def test_a_sure_damage_stays_sure_among_many_models():
     assert worst[worst["corruption"] == "c0"]["p"].tolist() == [pytest.approx(0.04)] * 16
 
 
-def test_conflict_and_agreement_are_all_clips(two_models, simulated):
+def test_conflict_and_agreement_are_all_clips(two_models, simulated, monkeypatch):
     text = EXPERIMENTS["conflict"](two_models)
+    # What is trained and scored once is neither looked at nor scored again.
+    monkeypatch.setattr("imlcmm.reports.runs.subprocess.run", None)
+    monkeypatch.setattr("imlcmm.reports.reproduce.evaluate", None)
+    assert EXPERIMENTS["conflict"](two_models) == text
     marked = disagree(simulated.test)
     assert f"{marked.sum()} test clips" in text
     assert f"{(~marked).sum()} test clips" in text

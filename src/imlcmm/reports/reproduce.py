@@ -1,7 +1,7 @@
 """The paper's tables and figures, and three experiments beyond it: each a function that trains, scores and writes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imlcmm.datasets.catalog import kind as find_kind
@@ -28,7 +28,7 @@ _TASKS = "IML-CMM with heads for some modalities"
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Where experiments run, and what they share.
+    """Where experiments run, and what they share: no setting is looked at or scored twice.
 
     Attributes:
         data: Data set.
@@ -49,6 +49,8 @@ class Laboratory:
     draws: int = 100
     options: Sequence[str] = ()
     unlabelled: Path | None = None
+    _trained: set[str] = field(default_factory=set, init=False, repr=False)
+    _scored: dict[str, Evaluation] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def runs(self) -> Path:
@@ -62,10 +64,13 @@ class Laboratory:
 
     def train(self, settings: Sequence[Setting], seeds: int | None = None) -> dict[str, str]:
         """Train what is missing of some settings; give the reason of each that failed."""
-        return train_settings(
+        settings = [s for s in settings if s.folder not in self._trained]
+        failures = train_settings(
             settings, self.data.path, self.runs, seeds=seeds or self.seeds, jobs=self.jobs, options=self.options,
             unlabelled=self._unlabelled() if any(s.unlabelled for s in settings) else None,
         )  # fmt: skip
+        self._trained.update(s.folder for s in settings if s.name not in failures)
+        return failures
 
     def load(self, setting: Setting) -> list[SentimentModel]:
         """Load the selected model of each seed."""
@@ -78,7 +83,12 @@ class Laboratory:
         Raises:
             TrainingError: If no setting is left.
         """
-        return score_each(settings, failures, lambda s: evaluate(self.load(s), self.data, name=s.name))
+        return score_each(settings, failures, self._evaluate)
+
+    def _evaluate(self, setting: Setting) -> Evaluation:
+        if setting.folder not in self._scored:
+            self._scored[setting.folder] = evaluate(self.load(setting), self.data)
+        return replace(self._scored[setting.folder], name=setting.name)
 
     def find(self, name: str, title: str, settings: Sequence[Setting], shown: Sequence[str] | None = None,
              published: str = "") -> Findings:  # fmt: skip

@@ -88,6 +88,8 @@ def train_settings(
     """
     if seeds < 1 or jobs < 1:
         raise TrainingError(f"{seeds} seeds and {jobs} jobs were asked for; give 1 or more of both")
+    if not settings:
+        return {}
     folder.mkdir(parents=True, exist_ok=True)
     common = ["--data", str(data), "--seeds", str(seeds), "--resume", "--trainer.progress=false"]
     words = {setting.folder: [*common, *setting.words(unlabelled), *options] for setting in settings}
