@@ -99,7 +99,7 @@ def test_conflict_needs_unimodal_labels(simulated, tmp_path):
     blind = copy(simulated)
     blind.spec = replace(simulated.spec, unimodal_labels=False)
     with pytest.raises(DataError, match="no unimodal labels"):
-        conflict_findings({}, {}, blind, "x", tmp_path)
+        conflict_findings({}, {}, blind, tmp_path)
 
 
 def test_table4_says_what_each_component_does(iml_cmm):

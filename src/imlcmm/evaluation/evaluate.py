@@ -99,6 +99,11 @@ class Report:
     evaluations: Sequence[Evaluation]
     comparisons: Mapping[str, Mapping[str, Comparison]]
 
+    @classmethod
+    def of(cls, evaluations: Sequence[Evaluation]) -> "Report":
+        """Compare each pair."""
+        return cls(evaluations, {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)})
+
     @property
     def markdown(self) -> str:
         """The whole report as Markdown."""
@@ -258,12 +263,10 @@ def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = 
         TrainingError: If a folder is not a finished run.
     """
     opened = [load_run(folder) for folder in runs]
-    evaluations = [
+    return Report.of([
         evaluate([run.load(seed) for seed in run.seeds], data, split, name=name)
         for name, run in zip(distinct_names([run.folder for run in opened]), opened, strict=True)
-    ]
-    comparisons = {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)}
-    return Report(evaluations, comparisons)
+    ])  # fmt: skip
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:

@@ -1,5 +1,6 @@
 """Table 1: how many clips of each class each split has."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,20 @@ from imlcmm.evaluation.metrics import classes
 from imlcmm.evaluation.tables import markdown
 from imlcmm.reports.figures import draw_class_counts
 from imlcmm.reports.published import published
-from imlcmm.reports.results import write_result
+from imlcmm.reports.results import name_data, write_result
+from imlcmm.types import DataSpec
 
 FIVE = ("NEG", "WNEG", "NEU", "WPOS", "POS")
 
 
+def class_names(spec: DataSpec, five: Sequence[str]) -> Sequence[str]:
+    """Name the classes of a data set, ascending: those of five by the given names, others by their middle."""
+    return five if len(spec.class_centres) == len(five) else [f"{centre:+g}" for centre in spec.class_centres]
+
+
 def count_classes(data: SentimentData) -> pd.DataFrame:
     """Count the clips of each split (a row) in all and in each class (a column); clips without a label have none."""
-    names = FIVE if len(data.spec.class_centres) == len(FIVE) else [f"{c:+g}" for c in data.spec.class_centres]
+    names = class_names(data.spec, FIVE)
     rows = {}
     for split, clips in data.splits.items():
         label = clips.labels[:, 0].numpy()
@@ -26,11 +33,10 @@ def count_classes(data: SentimentData) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["clips", *names])
 
 
-def class_counts(data: SentimentData, title: str, folder: Path) -> str:
+def class_counts(data: SentimentData, folder: Path) -> str:
     """Write table1.md, .csv, .tex and .png, and give the Markdown."""
     counts = count_classes(data)
-    simulated = ", SIMULATED" if data.simulated else ""
-    caption = f"Clips of each split and class. {title} ({data.spec.kind}{simulated})."
+    caption = f"Clips of each split and class. {name_data(data)}."
     table = counts.rename_axis("split").reset_index()
     text = "\n\n".join(["## table1", caption, markdown(table), published("table1").markdown]) + "\n"
     picture = write_result(folder, "table1", text, table, table, caption)

@@ -10,6 +10,7 @@ from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import Evaluation, rate
 from imlcmm.files import write_text
 from imlcmm.reports.findings import Findings
+from imlcmm.reports.results import name_data
 from imlcmm.reports.runs import Setting
 
 OURS = "IMLCMM"
@@ -22,7 +23,7 @@ def disagree(clips: ClipDataset) -> np.ndarray:
 
 
 def conflict_findings(
-    evaluations: Mapping[str, Evaluation], failures: Mapping[str, str], data: SentimentData, title: str, folder: Path
+    evaluations: Mapping[str, Evaluation], failures: Mapping[str, str], data: SentimentData, folder: Path
 ) -> str:
     """Score models on both kinds of clips, compare each with IML-CMM, and write conflict.* and agreement.*.
 
@@ -30,7 +31,6 @@ def conflict_findings(
         evaluations: Of each model on the whole test split.
         failures: Why other models have none.
         data: Data set.
-        title: What to call it.
         folder: Where to write.
 
     Returns:
@@ -48,7 +48,7 @@ def conflict_findings(
     for name, keep, kind in (("conflict", marked, "disagree"), ("agreement", ~marked, "agree")):
         found = {model: rate(model, data, "test", e.predictions, keep) for model, e in evaluations.items()}
         settings = [Setting(m, model=m, against=None if m == OURS else OURS) for m in evaluations]
-        findings = Findings(name, f"Clips whose modalities {kind}", title, settings, found, failures)
+        findings = Findings(name, f"Clips whose modalities {kind}", name_data(data), settings, found, failures)
         findings.write(folder)
         text.append(findings.markdown)
     whole = "\n".join(text)

@@ -7,6 +7,7 @@ import numpy as np
 
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.metrics import classes
+from imlcmm.reports.classes import class_names
 from imlcmm.types import DataSpec
 
 FIVE = ("negative", "weakly negative", "neutral", "weakly positive", "positive")
@@ -31,5 +32,4 @@ def confusion(evaluation: Evaluation, spec: DataSpec) -> Confusion:
     true = classes(label[known], spec.class_edges)
     told = [classes(seed[known], spec.class_edges) for seed in evaluation.predictions["multimodal"]]
     counts = [np.bincount(true * size + each, minlength=size * size).reshape(size, size) for each in told]
-    names = FIVE if size == len(FIVE) else [f"{centre:+g}" for centre in spec.class_centres]
-    return Confusion(names, np.mean(counts, axis=0))
+    return Confusion(class_names(spec, FIVE), np.mean(counts, axis=0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ class Findings:
     Attributes:
         name: Name of the experiment, such as table4.
         title: What it shows.
-        data: What to call the data.
+        data: The data, by `name_data`.
         settings: All settings, in order.
         evaluations: By the setting's name.
         failures: By the setting's name, why it has no evaluation.
@@ -46,19 +47,24 @@ class Findings:
         """Say what the tables show, and on which data."""
         first = next(iter(self.evaluations.values()))
         seeds = sorted({len(e.predictions["multimodal"]) for e in self.evaluations.values()})
-        kind = "SIMULATED data: not comparable with published numbers" if first.simulated else "real data"
         return (
-            f"{self.title}. {self.data} ({first.kind}, {kind}), {len(first.ids)} test clips; mean ± deviation over "
+            f"{self.title}. {self.data}, {len(first.ids)} test clips; mean ± deviation over "
             f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds."
         )
+
+    @property
+    def metrics(self) -> Sequence[str]:
+        """The metrics of the table and the picture."""
+        return self.shown or metrics_of(next(iter(self.evaluations.values())))
 
     def table(self) -> pd.DataFrame:
         """Lay out a row a setting and a column a metric: `mean ± deviation`."""
         return pd.DataFrame(
-            {"setting": name, **{metric: cell(e, metric) for metric in self.shown or metrics_of(e)}}
+            {"setting": name, **{metric: cell(e, metric) for metric in self.metrics}}
             for name, e in self.evaluations.items()
         )
 
+    @cached_property
     def differences(self) -> dict[str, dict[str, Comparison]]:
         """Compare each setting with the one it is set against, in every metric."""
         return {
@@ -74,13 +80,13 @@ class Findings:
             f"{name} {_verdict(test, adjusted[name])} {self._against(name)}: {METRIC} {_signed(test.difference)} "
             f"[{_signed(test.low)}, {_signed(test.high)}], p {adjusted[name]:.3f}, "
             f"{self._seeds(name, test.difference)}."
-            for name, test in ((name, found[METRIC]) for name, found in self.differences().items())
+            for name, test in ((name, found[METRIC]) for name, found in self.differences.items())
         ]
 
     def p_values(self, metric: str) -> dict[str, float]:
         """Give the p-value of each setting that is compared with another, adjusted for the number of settings."""
-        found = self.differences()
-        return dict(zip(found, holm([tests[metric].p_value for tests in found.values()]), strict=True))
+        p_values = [tests[metric].p_value for tests in self.differences.values()]
+        return dict(zip(self.differences, holm(p_values), strict=True))
 
     def _seeds(self, name: str, difference: float) -> str:
         """Say in how many seeds, trained and compared in pairs, the difference has its sign."""
@@ -110,7 +116,7 @@ class Findings:
         parts += [
             f"<details><summary>{name} − {self._against(name)} in every metric</summary>\n\n"
             f"{markdown(comparison_table(tests))}\n\n</details>"
-            for name, tests in self.differences().items()
+            for name, tests in self.differences.items()
         ]
         if self.published:
             parts.append(published(self.published).markdown)
@@ -119,8 +125,7 @@ class Findings:
     def write(self, folder: Path) -> None:
         """Write NAME.md, .csv, .tex and .png."""
         picture = write_result(folder, self.name, self.markdown, self.frame(), self.table(), self.caption)
-        shown = self.shown or metrics_of(next(iter(self.evaluations.values())))
-        unsure = {metric: {name for name, p in self.p_values(metric).items() if p >= SURE} for metric in shown}
+        unsure = {metric: {name for name, p in self.p_values(metric).items() if p >= SURE} for metric in self.metrics}
         references = {s.against for s in self.settings if s.against in self.evaluations}
         draw_settings(
             self.evaluations, unsure, references.pop() if len(references) == 1 else None, self.caption, picture

@@ -47,12 +47,6 @@ def published(name: str) -> Published:
     return Published(found["title"], table, tuple(found["notes"]))
 
 
-def paper() -> str:
-    """Name the paper that the tables are from."""
-    source: str = _read()["source"]["paper"]
-    return source
-
-
 @cache
 def _read() -> dict[str, Any]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))

@@ -62,8 +62,7 @@ def reliability(run: Run, evaluation: Evaluation, clips: ClipDataset) -> list[Re
         clips: The split.
     """
     calibrations = [read_calibration(seed / "best") for seed in run.seeds]
-    present = {m: np.array([clips.valid_frames(m, i).any() for i in range(len(clips))]) for m in MODALITIES}
-    read = [frozenset(m for m in MODALITIES if present[m][i]) for i in range(len(clips))]
+    read = [frozenset(m for m in MODALITIES if clips.valid_frames(m, row).any()) for row in range(len(clips))]
     judged = [
         _judge(head, evaluation, [c for c in calibrations if c is not None], read)
         for head in evaluation.predictions

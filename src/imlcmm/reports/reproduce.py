@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
@@ -18,6 +17,7 @@ from imlcmm.reports.figures import draw_label_shares
 from imlcmm.reports.findings import METRIC, Findings
 from imlcmm.reports.leaderboard import leaderboard
 from imlcmm.reports.published import published
+from imlcmm.reports.results import name_data
 from imlcmm.reports.robustness import measure_robustness
 from imlcmm.reports.runs import Setting, score_each, train_settings
 from imlcmm.reports.weightings import measure_weightings
@@ -57,11 +57,6 @@ class Laboratory:
         """Folder of the runs."""
         return self.folder / "runs"
 
-    @property
-    def title(self) -> str:
-        """Name the data."""
-        return f"{find_kind(self.data.spec.kind).title}: {self.data.path.name}"
-
     def train(self, settings: Sequence[Setting], seeds: int | None = None) -> dict[str, str]:
         """Train what is missing of some settings; give the reason of each that failed."""
         settings = [s for s in settings if s.folder not in self._trained]
@@ -95,7 +90,7 @@ class Laboratory:
         """Train, score and write an experiment."""
         failures = self.train(settings)
         evaluations = self.evaluate(settings, failures)
-        findings = Findings(name, title, self.title, settings, evaluations, failures, published, shown)
+        findings = Findings(name, title, name_data(self.data), settings, evaluations, failures, published, shown)
         findings.write(self.folder)
         return findings
 
@@ -107,7 +102,7 @@ class Laboratory:
 
 def table1(lab: Laboratory) -> str:
     """Count the clips of each split and class."""
-    return class_counts(lab.data, lab.title, lab.folder)
+    return class_counts(lab.data, lab.folder)
 
 
 def table2(lab: Laboratory) -> str:
@@ -150,9 +145,7 @@ def figure6(lab: Laboratory) -> str:
     """Correlate random weights of the four tasks with the metrics."""
     settings = experiments.weightings(lab.draws)
     failures = lab.train(settings, seeds=1)
-    return measure_weightings(
-        [s for s in settings if s.name not in failures], lab.load, lab.data, lab.title, lab.folder
-    )
+    return measure_weightings([s for s in settings if s.name not in failures], lab.load, lab.data, lab.folder)
 
 
 def robustness(lab: Laboratory) -> str:
@@ -160,7 +153,7 @@ def robustness(lab: Laboratory) -> str:
     settings = experiments.models(lab.models)
     failures = lab.train(settings)
     left = [s for s in settings if s.name not in failures]
-    return measure_robustness(left, lab.load, lab.data, lab.title, lab.folder)
+    return measure_robustness(left, lab.load, lab.data, lab.folder)
 
 
 def label_efficiency(lab: Laboratory) -> str:
@@ -181,7 +174,7 @@ def conflict(lab: Laboratory) -> str:
     settings = experiments.models(lab.models)
     failures = lab.train(settings)
     evaluations = lab.evaluate(settings, failures)
-    return conflict_findings(evaluations, failures, lab.data, lab.title, lab.folder)
+    return conflict_findings(evaluations, failures, lab.data, lab.folder)
 
 
 EXPERIMENTS: dict[str, Callable[[Laboratory], str]] = {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.tables import latex
 from imlcmm.files import write_text
@@ -27,7 +28,7 @@ def write_result(folder: Path, name: str, text: str, frame: pd.DataFrame, table:
     return folder / f"{name}.png"
 
 
-def name_data(title: str, data: SentimentData) -> str:
-    """Name a data set with its rules, and say if it is simulated."""
-    simulated = ", SIMULATED data: not comparable with published numbers" if data.simulated else ""
-    return f"{title} ({data.spec.kind}{simulated})"
+def name_data(data: SentimentData) -> str:
+    """Name a data set by its rules and its file, and say whether it is simulated."""
+    origin = "SIMULATED data: not comparable with published numbers" if data.simulated else "real data"
+    return f"{find_kind(data.spec.kind).title}: {data.path.name} ({data.spec.kind}, {origin})"

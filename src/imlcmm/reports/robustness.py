@@ -23,7 +23,6 @@ def measure_robustness(
     settings: Sequence[Setting],
     load: Callable[[Setting], Sequence[SentimentModel]],
     data: SentimentData,
-    title: str,
     folder: Path,
 ) -> str:
     """Score all models on damaged clips, and write robustness.md, .csv (all metrics), .tex and .png.
@@ -32,7 +31,6 @@ def measure_robustness(
         settings: A setting a model.
         load: Gives the models of a setting.
         data: Data set.
-        title: What to call it.
         folder: Where to write.
 
     Returns:
@@ -50,7 +48,7 @@ def measure_robustness(
     frame = pd.DataFrame(rows)
     worst = strongest(frame)
     table = _table(worst)
-    clips = f"{name_data(title, data)}, {len(data.test)} clips."
+    clips = f"{name_data(data)}, {len(data.test)} clips."
     caption = (
         f"{METRIC} on damaged test clips, each damage at its strongest. {clips} A star: differs from clean "
         f"(p < {SURE}, paired bootstrap over source videos, adjusted after Holm for the damages of a model)."

@@ -29,7 +29,6 @@ def measure_weightings(
     settings: Sequence[Setting],
     load: Callable[[Setting], Sequence[SentimentModel]],
     data: SentimentData,
-    title: str,
     folder: Path,
 ) -> str:
     """Score each weighting, correlate, and write figure6.md, .csv (each weighting), .tex and .png.
@@ -38,7 +37,6 @@ def measure_weightings(
         settings: The weightings that were trained.
         load: Gives the models of a setting.
         data: Data set.
-        title: What to call it.
         folder: Where to write.
 
     Returns:
@@ -55,7 +53,7 @@ def measure_weightings(
     correlation, p_value = correlate(table, weights, metrics)
     caption = (
         f"Correlation of the tasks' weights with the metrics over {len(table)} random weightings, one seed each. "
-        f"{name_data(title, data)}, {len(data.test)} test clips. In brackets: may be chance "
+        f"{name_data(data)}, {len(data.test)} test clips. In brackets: may be chance "
         f"(p ≥ {SURE:g}, adjusted for {correlation.size} cells after Holm)."
     )
     sure = p_value < SURE

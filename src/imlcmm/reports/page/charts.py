@@ -1,6 +1,6 @@
 """The pictures of runs: learning curves, parts of the loss, predicted against true, confidence against outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,39 +26,20 @@ def panel(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 
 def loss_curves(histories: Sequence[pd.DataFrame], selected: Sequence[int]) -> Figure:
     """Draw the joint loss of all seeds in training and validation, with a dot at the selected epoch."""
-    with house_style():
-        figure, axes = panel()
-        for i, (history, epoch) in enumerate(zip(histories, selected, strict=True)):
-            _line(axes, history, "train_loss", FAINT, "train" if i == 0 else None)
-            _line(axes, history, "valid_loss", COLOURS["multimodal"], "validation" if i == 0 else None)
-            _dot(axes, history, "valid_loss", epoch)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="epoch", ylabel="joint loss")
-        return _finish(figure, axes)
+    lines = {"train_loss": ("train", FAINT), "valid_loss": ("validation", COLOURS["multimodal"])}
+    return _over_epochs(histories, lines, "joint loss", selected)
 
 
 def error_curves(histories: Sequence[pd.DataFrame], selected: Sequence[int]) -> Figure:
     """Draw the validation error of the sentiment of all seeds, with a dot at the selected epoch."""
-    with house_style():
-        figure, axes = panel()
-        for i, (history, epoch) in enumerate(zip(histories, selected, strict=True)):
-            _line(axes, history, "valid_mae", COLOURS["multimodal"], "validation" if i == 0 else None)
-            _dot(axes, history, "valid_mae", epoch)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="epoch", ylabel="mean absolute error")
-        return _finish(figure, axes)
+    lines = {"valid_mae": ("validation", COLOURS["multimodal"])}
+    return _over_epochs(histories, lines, "mean absolute error", selected)
 
 
 def term_curves(histories: Sequence[pd.DataFrame], terms: Sequence[str]) -> Figure:
     """Draw parts of the training loss of all seeds, as they are weighted in it."""
-    with house_style():
-        figure, axes = panel()
-        for i, history in enumerate(histories):
-            for term in terms:
-                _line(axes, history, f"train_{term}", _TERMS.get(term, INK), term if i == 0 else None)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(xlabel="epoch", ylabel="weighted training loss")
-        return _finish(figure, axes)
+    lines = {f"train_{term}": (term, _TERMS.get(term, INK)) for term in terms}
+    return _over_epochs(histories, lines, "weighted training loss")
 
 
 def loss_terms(histories: Sequence[pd.DataFrame]) -> list[list[str]]:
@@ -102,6 +83,22 @@ def confidence_against_right(judged: Sequence[Reliability]) -> Figure:
             axes.errorbar(x, y, np.maximum(ends, 0), color=colour, linewidth=1, elinewidth=0.6, label=each.head)
             axes.plot(x, y, "o", color=colour, markersize=3)
         axes.set(xlabel="promised confidence", ylabel="share with the right polarity")
+        return _finish(figure, axes)
+
+
+def _over_epochs(
+    histories: Sequence[pd.DataFrame], lines: Mapping[str, tuple[str, str]], ylabel: str, selected: Sequence[int] = ()
+) -> Figure:
+    """Draw columns of each seed, by their label and colour, and a dot on the last one at the seed's selected epoch."""
+    with house_style():
+        figure, axes = panel()
+        for i, history in enumerate(histories):
+            for column, (label, colour) in lines.items():
+                _line(axes, history, column, colour, label if i == 0 else None)
+            if selected:
+                _dot(axes, history, column, selected[i])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="epoch", ylabel=ylabel)
         return _finish(figure, axes)
 
 

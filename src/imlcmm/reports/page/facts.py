@@ -11,7 +11,9 @@ from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report
 from imlcmm.evaluation.tables import comparison_table, score_table
+from imlcmm.models.base import SentimentModel
 from imlcmm.reports.confusion import confusion
+from imlcmm.reports.explanation import Explainer
 from imlcmm.reports.explanation_table import signed
 from imlcmm.reports.reliability import Reliability
 from imlcmm.reports.rerun import changed_optimization, changed_options, model_name
@@ -38,19 +40,19 @@ def data_facts(data: SentimentData) -> list[tuple[str, str]]:
     ]
 
 
-def run_facts(runs: Sequence[Run], data: SentimentData) -> list[tuple[str, ...]]:
+def run_facts(explainers: Sequence[Explainer], data: SentimentData) -> list[tuple[str, ...]]:
     """Say of each run, a column each, what was trained and how."""
-    columns = [dict(_run_facts(run, data)) for run in runs]
+    columns = [dict(_run_facts(explainer.run, explainer.models[0], data)) for explainer in explainers]
     return [(name, *(column[name] for column in columns)) for name in columns[0]]
 
 
-def _run_facts(run: Run, data: SentimentData) -> Iterator[tuple[str, str]]:
+def _run_facts(run: Run, model: SentimentModel, data: SentimentData) -> Iterator[tuple[str, str]]:
     used = run.description["data"]
     seeds = [seed.name.removeprefix("seed-") for seed in run.seeds]
     epochs = [json.loads((seed / "metrics.json").read_text(encoding="utf-8")) for seed in run.seeds]
     same = used["checksum"] == data.checksum
     yield "model", model_name(run)
-    yield "parameters trained", f"{sum(p.numel() for p in run.best.parameters() if p.requires_grad):,}"
+    yield "parameters trained", f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,}"
     yield "trained on", "this data" if same else f"OTHER data: {used['path']}, checksum {used['checksum'][:12]}"
     yield "training clips", f"{used['train_clips']:,} labelled, {used['unlabelled_clips']:,} without labels"
     yield "seeds", ", ".join(seeds)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
-from imlcmm.evaluation.evaluate import Evaluation, Report, evaluate_runs
+from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate
 from imlcmm.files import write_text
 from imlcmm.reports.attention_map import COMPOSITION
 from imlcmm.reports.explanation import Explainer
@@ -84,11 +84,12 @@ def write_report(folders: Sequence[Path], data: SentimentData, path: Path, split
         ModelError: If a model was built for other features or labels.
         DataError: If the split is missing.
     """
-    report = evaluate_runs(list(folders), data, split)
     subjects = []
-    for folder, evaluation in zip(folders, report.evaluations, strict=True):
+    for name, folder in zip(distinct_names(folders), folders, strict=True):
         explainer = Explainer.load(load_run(folder), data, split)
+        evaluation = evaluate(explainer.models, data, split, name)
         subjects.append(Subject(evaluation, explainer, reliability(explainer.run, evaluation, explainer.clips)))
+    report = Report.of([s.evaluation for s in subjects])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, report_page(report, subjects, data, split))
     return report
@@ -96,7 +97,7 @@ def write_report(folders: Sequence[Path], data: SentimentData, path: Path, split
 
 def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData, split: str) -> str:
     """Fill the page."""
-    runs, names = [s.explainer.run for s in subjects], [s.name for s in subjects]
+    explainers, names = [s.explainer for s in subjects], [s.name for s in subjects]
     title = f"{' and '.join(names) if len(names) < 3 else f'{len(names)} models'} on {data.path.name}"
     values: dict[str, Any] = {
         "simulated": data.simulated,
@@ -107,8 +108,8 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "title": title + (" (SIMULATED)" if data.simulated else ""),
         "lead": f"Multimodal sentiment: training, scores on the {split} split, calibration, errors and explanations.",
         "data_facts": facts.data_facts(data),
-        "run_facts": facts.run_facts(runs, data),
-        "environment": facts.environment(runs),
+        "run_facts": facts.run_facts(explainers, data),
+        "environment": facts.environment([e.run for e in explainers]),
         "commands": list(_commands(subjects, data, split)),
         "composition": COMPOSITION,
         **_scores(report, subjects, data, split),
