@@ -11,14 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from imlcmm.datasets.catalog import Kind, kind
+from imlcmm.datasets.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
 from imlcmm.datasets.split_writer import SplitWriter
 from imlcmm.errors import DataError
 from imlcmm.files import file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
-FORMAT = 1
-MANIFEST = "dataset.json"
-SPLITS = ("train", "valid", "test", "unlabelled")
 _LABEL_TOLERANCE = 1e-4
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -132,31 +130,6 @@ class StoreWriter:
         }
         (self._temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
         _swap(self._temporary, self.folder)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the description of a store and check that its files have the sizes it tells.
-
-    Raises:
-        DataError: If the folder is no store, was written by another format version, or a file is cut short.
-    """
-    path = Path(folder) / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version, splits = manifest["format"], manifest["splits"]
-        sizes = {Path(folder) / name: size for split in splits.values() for name, size in split["bytes"].items()}
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} is no data set: it holds no {MANIFEST}; give a store or a .pkl file") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise DataError(f"{path} is damaged; convert the data set again") from error
-    if version != FORMAT:
-        raise DataError(f"{folder} has store format {version}, this version reads {FORMAT}; convert the data again")
-    for file, size in sizes.items():
-        found = file.stat().st_size if file.exists() else None
-        if found != size:
-            state = "is missing" if found is None else f"has {found} bytes instead of {size}"
-            raise DataError(f"{file} {state}; convert the data set again or copy it anew")
-    return manifest
 
 
 def verify(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """From a checkpoint and a video to sentiment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,19 +44,26 @@ class Predictor:
     name: str
 
     @classmethod
-    def load(cls, folder: Path | str | None = None, options: ExtractorOptions | None = None) -> "Predictor":
+    def load(
+        cls,
+        folder: Path | str | None = None,
+        options: ExtractorOptions | None = None,
+        *,
+        own_models: Sequence[str] = (),
+    ) -> "Predictor":
         """Load a checkpoint.
 
         Args:
             folder: A run, or a checkpoint folder; None is the starter model of the package, which reads text alone.
             options: What to extract with.
+            own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
 
         Raises:
             ModelError: If it is neither, or was trained on other features than the extractors give.
             MissingPackageError: If an extractor's package is not installed.
         """
         checkpoint = _checkpoint(Path(folder)) if folder else STARTER
-        model = load_checkpoint(checkpoint)
+        model = load_checkpoint(checkpoint, own_models=own_models)
         calibration = read_calibration(checkpoint)
         extractor = ClipExtractor(options, MODALITIES if calibration is None else calibration.modalities)
         check_features(model.spec, extractor.feature_sets)
