@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.files import write_json, write_text
 from imlcmm.models import admit_model, import_path
 from imlcmm.models.base import SentimentModel
@@ -203,40 +202,29 @@ def _differences(before: Any, now: Any, prefix: str = "") -> str:
 
 
 def fit(loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path) -> None:
-    """Train in a seed's folder, from its last checkpoint where there is one."""
-    last, how = folder / "last.ckpt", module.optimization
-    recover_model(folder / "best")
-    if last.exists():
-        module.history = read_history(last)
-    if not is_over(module.history, how):
-        checkpoint = str(last) if last.exists() else None
-        loop.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
-        if loop.interrupted:
-            raise KeyboardInterrupt
-
-
-def read_history(checkpoint: Path) -> list[dict[str, float]]:
-    """Read the history of an interrupted training; the file is a pickle, of which tensors and plain values are read.
+    """Train in a seed's folder, from its last checkpoint where there is one.
 
     Raises:
-        TrainingError: If it holds anything else, or is damaged.
+        TrainingError: If the checkpoint is damaged, or holds anything but tensors and plain values.
     """
+    last, how = folder / "last.ckpt", module.optimization
+    recover_model(folder / "best")
+    state = str(last) if last.exists() else None
     try:
-        history: list[dict[str, float]] = torch.load(checkpoint, weights_only=True, map_location="cpu")["history"]
-        check_type(history, list[dict[str, Any]])
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        EOFError,
-    ) as error:
+        if state:
+            module.history = torch.load(state, weights_only=True, map_location="cpu")["history"]
+            check_type(module.history, list[dict[str, Any]])
+        if not is_over(module.history, how):
+            loop.fit(module, val_dataloaders=validation, ckpt_path=state, weights_only=True)
+    except Exception as error:
+        if module.has_begun or not state or isinstance(error, ImlcmmError):
+            raise
+        # What comes before the first step comes of the state that is read.
         raise TrainingError(
-            f"{checkpoint} is no state that a training can go on from; remove its folder to train that seed again"
+            f"{last} is no state that a training can go on from; remove its folder to train that seed again"
         ) from error
-    return history
+    if loop.interrupted:
+        raise KeyboardInterrupt
 
 
 def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:

@@ -83,15 +83,32 @@ def test_the_command_line_names_the_module_of_ones_own_models(folder, canary, mo
     assert canary.exists()
 
 
-@pytest.mark.parametrize("content", ["bomb", "list", "cut", "text"])
+def other_state(state, part, value):
+    found = torch.load(state, weights_only=True)
+    torch.save({**found, part: value}, state)
+
+
+STATES = {
+    "a list": lambda state: torch.save(["no", "state"], state),
+    "cut short": lambda state: state.write_bytes(state.read_bytes()[:1000]),
+    "a page": lambda state: state.write_text("<html>"),
+    "a history that is none": lambda state: other_state(state, "history", ["x"]),
+    "other weights": lambda state: other_state(state, "state_dict", {"x": torch.zeros(1)}),
+    "other loops": lambda state: other_state(state, "loops", {"fit_loop": 3}),
+    "another optimiser": lambda state: other_state(state, "optimizer_states", [{"state": {}, "param_groups": []}]),
+}
+
+
+@pytest.mark.parametrize("content", ["bomb", *STATES])
 def test_a_hostile_state_of_an_interrupted_training_is_refused(content, folder, simulated, bomb, canary):
     seed = folder / "seed-1111"
     (seed / "metrics.json").unlink()
-    if content == "list":
-        torch.save(["no", "state"], seed / "last.ckpt")
+    found = torch.load(seed / "last.ckpt", weights_only=True)
+    torch.save({**found, "history": found["history"][:1]}, seed / "last.ckpt")
+    if content == "bomb":
+        (seed / "last.ckpt").write_bytes(bomb)
     else:
-        whole = (seed / "last.ckpt").read_bytes()
-        (seed / "last.ckpt").write_bytes({"bomb": bomb, "cut": whole[:1000], "text": b"<html>"}[content])
+        STATES[content](seed / "last.ckpt")
     with pytest.raises(TrainingError, match=r"last\.ckpt is no state") as refusal:
         train(LF_DNN(simulated.spec), simulated, HOW, folder=folder, trainer=QUIET, resume=True)
     assert "\n" not in str(refusal.value)
