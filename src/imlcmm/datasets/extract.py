@@ -144,6 +144,7 @@ def _open_parts(parts: Path, options: ExtractorOptions) -> None:
             begun = read_json(inside(parts, file.name))
         except ValueError as error:
             raise DataError(f"{file} {error}; remove the folder and extract again") from error
+        begun = {**asdict(ExtractorOptions()), **begun}
         if begun != wanted:
             changed = ", ".join(f"{name} {begun.get(name)}" for name in wanted if begun.get(name) != wanted[name])
             raise DataError(f"{parts} was begun with {changed}; go on with that, or remove the folder")

@@ -92,8 +92,9 @@ class Predictor:
             MediaError: If the file cannot be read.
         """
         listener = self.extractor.transcriber if self.extractor.options.transcribe else None
-        info = probe(path)
-        for utterance in find_utterances(path, info, transcript, listener):
+        limits = self.extractor.options.limits
+        info = probe(path, limits=limits)
+        for utterance in find_utterances(path, info, transcript, listener, limits):
             start, end, said = utterance.start, utterance.end, utterance.text
             words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
             clip = self.extractor(path, info=info, start=start, end=end, transcript=said, words=words)
