@@ -29,6 +29,7 @@ class _Split(TypedDict):
     frames: _Numbers
     steps: _Numbers
     non_finite: _Numbers
+    filled: NotRequired[_Numbers]
     targets: list[str]
     bytes: dict[str, int]
     sha256: dict[str, str]
@@ -42,6 +43,7 @@ class _Manifest(TypedDict):
     features: _Names
     simulated: bool
     splits: dict[str, _Split]
+    left_out: NotRequired[dict[str, list[int]]]
     notes: NotRequired[dict[str, Any]]
 
 

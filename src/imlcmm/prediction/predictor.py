@@ -109,7 +109,7 @@ class Predictor:
         said = UtterancePrediction(utterance.start, utterance.end, clip.transcript, None, missing=missing)
         if not read:
             return said
-        prediction = self.model(to_batch([clip], self.model.spec, read))
+        prediction = self.model(to_batch([clip], self.model.spec, read, self.model.inputs.means))
         sentiment = self._clipped(float(prediction.sentiment[0]))
         unimodal = self._unimodal(prediction, read)
         scored = replace(
