@@ -2,7 +2,7 @@
 
 import pytest
 
-from imlcmm.datasets.label_file import find_clips
+from imlcmm.datasets.label_file import find_clips, media_files
 from imlcmm.errors import DataError
 
 HEADER = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n"
@@ -73,3 +73,59 @@ def test_a_folder_without_clips(tmp_path):
         find_clips(tmp_path, None)
     with pytest.raises(DataError, match="is no folder"):
         find_clips(tmp_path / "absent", None)
+
+
+OTHERS = [
+    "wma",
+    "aiff",
+    "aif",
+    "mka",
+    "gif",
+    "m4v",
+    "3gp",
+    "mts",
+    "m2ts",
+    "ogv",
+    "wv",
+    "amr",
+    "caf",
+    "au",
+    "rmvb",
+    "MP4",
+]
+
+
+def test_every_format_that_is_read_is_found(tmp_path, caplog):
+    for suffix in OTHERS:
+        (tmp_path / f"one-{suffix}.{suffix}").touch()
+    assert {path.suffix[1:] for path in media_files([tmp_path])} == set(OTHERS)
+    assert len(find_clips(tmp_path, None)) == len(OTHERS)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("scan", [lambda folder: media_files([folder]), lambda folder: find_clips(folder, None)])
+def test_what_a_scan_leaves_out_is_counted_and_named(tmp_path, caplog, scan):
+    (tmp_path / "in").mkdir()
+    for name in ("a.mp4", "x.psd", "in/notes.docx", "in/recording", "z.zip"):
+        (tmp_path / name).touch()
+    assert len(scan(tmp_path)) == 1
+    (line,) = caplog.messages
+    assert "4 files were left out" in line
+    assert "'in/notes.docx', 'in/recording', 'x.psd' and 1 more" in line
+
+
+def test_what_belongs_beside_clips_is_not_told(tmp_path, caplog):
+    (tmp_path / ".git").mkdir()
+    names = ("a.srt", "a.zh.vtt", "a.txt", "a.ass", "a.lrc", "label.csv", "label.xlsx", "README", "README.md",
+             ".hidden", ".git/config", "Thumbs.db", "a.mp4.png", "._a.mp4")  # fmt: skip
+    for name in ("a.mp4", *names):
+        (tmp_path / name).touch()
+    assert media_files([tmp_path]) == [tmp_path / "a.mp4"]
+    assert not caplog.records
+
+
+def test_the_video_of_a_row_goes_before_its_sound(videos):
+    for name in ("0001.wma", "0001.gif.bak", "._0001.mp4"):
+        (videos / "Raw/v1" / name).touch()
+    (clip,) = find_clips(videos, write(videos, "v1,0001,x,0,,,,Neutral,valid"))
+    assert clip.path.name == "0001.mp4"

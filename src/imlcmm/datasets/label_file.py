@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from imlcmm.datasets.companions import is_shadow, tell_left_out
 from imlcmm.errors import DataError
+from imlcmm.features.formats import MEDIA, PICTURES
 
-_PICTURES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".wmv", ".mpg", ".mpeg", ".m4v", ".flv", ".ts", ".3gp")
-_SOUNDS = (".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac")
-MEDIA = frozenset(_PICTURES + _SOUNDS)
 _LABELS = {"multimodal": "label", "text": "label_T", "audio": "label_A", "vision": "label_V"}
 _SPLITS = ("train", "valid", "test")
 
@@ -67,7 +66,11 @@ def _unlabelled(videos: Path) -> list[SourceClip]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in MEDIA and p.is_file())
+    """List the media files of a folder and of those in it, and tell which files are left out."""
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    found = {path for path in files if path.suffix.lower() in MEDIA and not is_shadow(path)}
+    tell_left_out(folder, files - found)
+    return sorted(found)
 
 
 def _identifier(path: Path, videos: Path) -> str:
@@ -121,13 +124,13 @@ def _read_table(labels: Path) -> pd.DataFrame:
 
 
 def _media_files(videos: Path) -> dict[tuple[str, str], Path]:
-    """Find `<video_id>/<clip_id>.*` in the folder, or in its folder `Raw`."""
+    """Find `<video_id>/<clip_id>.*` in the folder, or in its folder `Raw`; what may hold pictures goes before sound."""
     roots = [root for root in (videos / "Raw", videos) if root.is_dir()]
     return {
         (path.parent.name, path.stem): path
         for root in reversed(roots)
-        for path in sorted(root.glob("*/*"))
-        if path.suffix.lower() in MEDIA
+        for path in sorted(root.glob("*/*"), key=lambda path: (path.suffix.lower() in PICTURES, path))
+        if path.suffix.lower() in MEDIA and not is_shadow(path)
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imlcmm.errors import MediaError, MissingPackageError
+from imlcmm.features.formats import DEMUXERS
 from imlcmm.features.media_limits import STILL, USUAL, MediaLimits
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ else:
 
 logger = logging.getLogger(__name__)
 
-# Playlists, image sequences and text art are left out: they open other files, or make pictures of any text.
-_FORMATS = (
-    "mov,matroska,avi,asf,mpeg,mpegts,mpegvideo,flv,live_flv,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,amr,ac3,eac3,dts,"
-    "h264,hevc,m4v,vc1,ivf,obu,av1,rm,mxf,gxf,dv,nut,wv,ape,tta,voc,wtv,nsv,gif,y4m,yuv4mpegpipe"
-)
 # Their time stamps are guessed from sizes: they are read from the start, and measured by reading.
 _UNTIMED = {"mp3", "aac", "ac3", "eac3", "dts", "amr", "h264", "hevc", "m4v", "mpegvideo", "vc1", "obu"}
 # How far before the wanted moment a decoder starts, tried in this order; the last means the start of the file.
@@ -91,7 +87,7 @@ def opened(path: Path) -> Iterator["InputContainer"]:
     if path.stat().st_size == 0:
         raise MediaError(f"{quoted(path)} is empty (0 bytes): copy it again")
     # With "file:" before it, a colon in a name is not taken for a protocol.
-    allowed = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    allowed = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
     try:
         container = av.open(f"file:{path}", metadata_errors="replace", container_options=allowed)
     except (av.FFmpegError, ValueError) as error:
