@@ -12,6 +12,7 @@ from field_files import STEPS, WIDTHS, field_file, field_split
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imlcmm.datasets.card import data_card
 from imlcmm.datasets.convert import convert
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.datasets.store import StoreWriter
@@ -354,3 +355,26 @@ def test_bare_labels_in_a_column_and_missing_ids(tmp_path):
     data = loaded(tmp_path, {"train": split})
     np.testing.assert_allclose(data.train.labels[:, 0], label, rtol=1e-6)
     assert data.train.ids == ["train-0", "train-1", "train-2", "train-3"]
+
+
+@pytest.mark.parametrize("kind", ["none", "numbers", "one clip a video"])
+def test_unknown_sources_are_said_at_conversion_and_in_the_card(tmp_path, kind, caplog):
+    content = {name: field_split(name, 4) for name in ("train", "test")}
+    for name, split in content.items():
+        if kind == "none":
+            del split["id"]
+        else:
+            split["id"] = [f"{name}{row}" + ("$_$0" if kind == "one clip a video" else "") for row in range(4)]
+    data = loaded(tmp_path, content)
+    assert not data.sources_known
+    assert "source unknown: no two ids share a video" in caplog.text
+    card = data_card(data)
+    assert "Source unknown" in card
+    assert "in train" not in card
+
+
+def test_known_sources_are_not_doubted(tmp_path, caplog):
+    data = loaded(tmp_path, {name: field_split(name, 4) for name in ("train", "test")})
+    assert data.sources_known
+    assert not caplog.text
+    assert "Source unknown" not in data_card(data)

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.store import StoreWriter
 from imlcmm.errors import DataError, ModelError
 from imlcmm.evaluation.evaluate import Report, distinct_names, evaluate, source_disjoint
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
 from imlcmm.models.inference import predict_split
-from imlcmm.types import DataSpec
+from imlcmm.types import Clip, DataSpec
 
 SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
 
@@ -87,3 +89,20 @@ def test_other_data_is_refused(simulated):
     spec = DataSpec({**simulated.spec.widths, "text": 5}, simulated.spec.steps)
     with pytest.raises(ModelError, match="text features"):
         evaluate([LF_DNN(spec)], simulated)
+
+
+def test_tables_of_clips_without_sources_say_so(simulated, tmp_path):
+    rng = np.random.default_rng(0)
+    with StoreWriter(tmp_path / "a", kind="simsv2", widths={"text": 2, "audio": 2, "vision": 2}) as store:
+        for split in ("train", "test"):
+            for row in range(6):
+                sequences = {m: rng.normal(size=(2, 2)) for m in ("text", "audio", "vision")}
+                store.add(split, Clip(f"{split}-{row}", "", sequences, {"multimodal": row / 5 - 0.4}))
+    unknown = load_dataset(tmp_path / "a")
+    two = [evaluate([LF_DNN(unknown.spec)], unknown, name=name) for name in "ab"]
+    assert not any("source-disjoint" in head for head in two[0].scores)
+    text = Report.of(two).markdown
+    assert text.count("over clips, as their source is unknown") == 2
+    assert "source videos" not in text
+    torch.manual_seed(0)
+    assert "over source videos" in Report.of([evaluate([LF_DNN(simulated.spec)], simulated, name="c")]).markdown

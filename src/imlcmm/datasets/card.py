@@ -9,6 +9,11 @@ from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.datasets.store import unusable_columns
 from imlcmm.types import MODALITIES, TARGETS
 
+_UNKNOWN = (
+    "Source unknown: no two ids share a video (`video$_$clip`). Nobody can tell whether splits share videos, so there "
+    "are no source-disjoint scores, and intervals are over clips."
+)
+
 
 def data_card(data: SentimentData) -> str:
     """Describe a data set in Markdown: sizes, classes, lengths, missing frames, labels and shared source videos."""
@@ -100,6 +105,9 @@ def _overlap(data: SentimentData) -> Iterator[str]:
     if len(videos) < 2:
         return
     yield from ("", "## Clips whose source video also occurs in another split", "")
+    if not data.sources_known:
+        yield _UNKNOWN
+        return
     yield from _row("split", *(f"in {name}" for name in videos))
     yield _rule(len(videos) + 1)
     for name, clips in data.splits.items():

@@ -1,5 +1,6 @@
 """From the field's pickle to the store and back, in bounded memory."""
 
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from imlcmm.datasets.loading import SentimentData
 from imlcmm.datasets.manifest import read_manifest
 from imlcmm.datasets.pickles import read_pickle
 from imlcmm.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 def convert(
@@ -102,6 +105,10 @@ def _convert_pickle(
                 for clip in part.clips():
                     writer.add(name, clip)
                     bar.update()
+    if not SentimentData(out).sources_known:
+        logger.warning(
+            "%s: source unknown: no two ids share a video (video$_$clip), so that intervals will be over clips", source
+        )
     return out
 
 

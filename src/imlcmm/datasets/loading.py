@@ -262,6 +262,17 @@ class SentimentData:
             _check_columns(files, entry, self.spec)
             self.splits[split] = ClipDataset(files, self.spec, np.arange(entry["clips"]))
 
+    @cached_property
+    def sources_known(self) -> bool:
+        """Tell whether the ids name source videos: some video holds two clips or more."""
+        videos = [video for clips in self.splits.values() for video in clips.videos]
+        return len(set(videos)) < len(videos)
+
+    @property
+    def units(self) -> str:
+        """Say what can be resampled: what stands under every table that has intervals."""
+        return "source videos" if self.sources_known else "clips, as their source is unknown"
+
     @property
     def train(self) -> ClipDataset:
         """Give the train split."""

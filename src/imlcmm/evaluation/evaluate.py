@@ -40,6 +40,7 @@ class Evaluation:
             head on the clips whose video occurs in no other split.
         draws: For the same rows, each metric on bootstrap resamples of the videos.
         reference: Scores of the constant predictor and, for simulated clips, of the oracle.
+        units: What the resamples are of: source videos, or clips where the data does not tell their sources.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Evaluation:
     scores: Mapping[str, Sequence[Scores]]
     draws: Mapping[str, Mapping[str, np.ndarray]]
     reference: Mapping[str, Scores]
+    units: str = "source videos"
 
     @property
     def gap_closed(self) -> float | None:
@@ -109,13 +111,13 @@ class Report:
         """The whole report as Markdown."""
         first = self.evaluations[0]
         parts = [f"Scores on {len(first.labels)} clips by the rules of {first.kind}; mean ± deviation over seeds, "]
-        parts[0] += "95 % interval over source videos."
+        parts[0] += f"95 % interval over {first.units}."
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
         parts.append(markdown(score_table(pd.concat([e.to_frame() for e in self.evaluations]), first.reference)))
         parts += self.gaps
         for pair, tests in self.comparisons.items():
-            parts += [f"{pair} (paired bootstrap over videos):", markdown(comparison_table(tests))]
+            parts += [f"{pair} (paired bootstrap over {first.units}):", markdown(comparison_table(tests))]
         return "\n\n".join(parts) + "\n"
 
     @property
@@ -221,7 +223,7 @@ def rate(
     }
     return Evaluation(
         name, data.spec.kind, data.simulated, predictions, labels, clips.ids, clips.videos, scores, draws,
-        reference_scores(data, clips),
+        reference_scores(data, clips), data.units,
     )  # fmt: skip
 
 
@@ -242,7 +244,9 @@ def table_rows(
 
 
 def source_disjoint(data: SentimentData, split: str) -> np.ndarray:
-    """Mark the clips of a split whose source video occurs in no other labelled split."""
+    """Mark the clips of a split whose source video occurs in no other labelled split; none if sources are unknown."""
+    if not data.sources_known:
+        return np.zeros(len(data.splits[split]), dtype=bool)
     seen = {video for name, other in data.splits.items() if name not in (split, "unlabelled") for video in other.videos}
     return np.array([video not in seen for video in data.splits[split].videos])
 

@@ -118,7 +118,7 @@ def draw_label_shares(table: pd.DataFrame, title: str, path: Path) -> None:
     axes.set_xticks(sorted(set(table["share"])), [f"{share:.0%}" for share in sorted(set(table["share"]))])
     axes.minorticks_off()
     axes.set_xlabel("share of the labels")
-    axes.set_ylabel("MAE (95 % interval over videos)")
+    axes.set_ylabel("MAE (95 % interval)")
     axes.grid(alpha=0.2)
     axes.legend(frameon=False)
     axes.set_title("\n".join(wrap(title, 80)), fontsize=9)

@@ -106,9 +106,10 @@ class Findings:
         parts = [f"## {self.name}", self.caption, markdown(self.table())]
         verdicts = self.verdicts()
         if verdicts:
+            units = next(iter(self.evaluations.values())).units
             parts.append(
-                f"Differences in {METRIC} with their 95 % intervals over source videos; p by a paired bootstrap, "
-                "adjusted for the number of comparisons (Holm). The test is of the seeds' mean: how much seeds vary, "
+                f"Differences in {METRIC} with their 95 % intervals over {units}; p by a paired bootstrap, adjusted "
+                "for the number of comparisons (Holm). The test is of the seeds' mean: how much seeds vary, "
                 "it does not see."
             )
             parts.append("\n".join(f"- {verdict}" for verdict in verdicts))

@@ -70,7 +70,7 @@ def _rows_with_intervals(
             mean = _scaled(metric, evaluations[name].mean(metric))
             axes.plot(mean, row, marker="o", color="tab:blue", markerfacecolor=fill)
         unit = "" if metric in UNSCALED else " in %"
-        axes.set_xlabel(f"{metric}{unit} (95 % interval over videos)", fontsize=8)
+        axes.set_xlabel(f"{metric}{unit} (95 % interval)", fontsize=8)
         axes.grid(axis="x", alpha=0.2)
         axes.set_yticks(range(len(names)), names)
     for axes in panels[len(metrics) :]:

@@ -88,7 +88,7 @@ class Leaderboard:
         return (
             f"{simulated}{spec.kind}, {len(first.ids)} test clips; mean ± deviation over "
             f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; {self.selection}. Bold: best, and better "
-            f"than the second by a paired bootstrap over source videos (p < {SURE})."
+            f"than the second by a paired bootstrap over {first.units} (p < {SURE})."
         )
 
     @property

@@ -51,7 +51,7 @@ def measure_robustness(
     clips = f"{name_data(data)}, {len(data.test)} clips."
     caption = (
         f"{METRIC} on damaged test clips, each damage at its strongest. {clips} A star: differs from clean "
-        f"(p < {SURE}, paired bootstrap over source videos, adjusted after Holm for the damages of a model)."
+        f"(p < {SURE}, paired bootstrap over {data.units}, adjusted after Holm for the damages of a model)."
     )
     text = "\n\n".join(["## robustness", caption, markdown(table), _words(worst)]) + "\n"
     picture = write_result(folder, "robustness", text, frame, table, caption)

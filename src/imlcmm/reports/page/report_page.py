@@ -90,6 +90,8 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "simulated": data.simulated,
         "split": split,
         "clips": f"{len(report.evaluations[0].ids):,}",
+        "units": data.units,
+        "sources_known": data.sources_known,
         "kind": kind(data.spec.kind).title,
         "names": names,
         "title": title + (" (SIMULATED)" if data.simulated else ""),
