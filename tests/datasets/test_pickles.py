@@ -82,9 +82,9 @@ def test_plain_values_and_scalars(tmp_path, protocol):
     assert type(found[14]) is float
 
 
-def test_strings_of_python_2_are_latin_1(tmp_path):
-    (tmp_path / "file.pkl").write_bytes(b"\x80\x02U\x03a\xe9bq\x00.")
-    assert read_pickle(tmp_path / "file.pkl") == "aéb"
+def test_strings_of_python_2_stay_bytes(tmp_path):
+    (tmp_path / "file.pkl").write_bytes(b"\x80\x02}U\x03a\xe9bq\x00T\x01\x00\x00\x00\xe9s.")
+    assert read_pickle(tmp_path / "file.pkl") == {b"a\xe9b": b"\xe9"}
 
 
 def test_array_of_python_2(tmp_path):

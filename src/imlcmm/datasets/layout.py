@@ -5,8 +5,8 @@ tokens themselves can use it. Where lengths are missing, all-zero frames at the 
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ import numpy as np
 
 from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.lazy import LazyArray
-from imlcmm.datasets.sequences import Sequences, flat, sequences, strings
+from imlcmm.datasets.sequences import Sequences, flat, sequences
+from imlcmm.datasets.split_names import MIXED, meant_splits, text_keys
+from imlcmm.datasets.texts import identifiers as read_identifiers
+from imlcmm.datasets.texts import transcripts
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
 logger = logging.getLogger(__name__)
 
-NAMED_SPLITS = ("train", "valid", "test", "unlabelled")
-MIXED = "train_mix"
 LABEL_KEYS = {
     "multimodal": "regression_labels",
     "text": "regression_labels_T",
@@ -36,7 +37,7 @@ class FieldSplit:
     """One split of a field file, checked and ready to be read clip by clip.
 
     Attributes:
-        name: The split's name in the file.
+        name: The split's name, as this package calls it.
         identifiers: One id a clip.
         transcripts: What is said in each clip.
         sequences: The features of each modality, None for a text that the file lacks.
@@ -117,15 +118,14 @@ def field_splits(content: Any, path: Path, rules: Kind) -> dict[str, list[FieldS
     """
     if not isinstance(content, dict):
         raise DataError(f"{path} holds {type(content).__name__} instead of a dictionary of splits; check the file")
-    entries = {name: value for name, value in content.items() if name != "config"}
+    entries = {name: value for name, value in text_keys(content, str(path)).items() if name != "config"}
     if "audio" in entries or "vision" in entries:
-        entries = {"": _batched(entries, path)}
-    unknown = [str(name)[:40] for name in entries if name not in (*NAMED_SPLITS, MIXED, "")]
-    if unknown or not entries:
-        wrong = f"a split '{unknown[0]}'" if unknown else "no split"
-        raise DataError(f"{path} has {wrong}; the splits must be named {', '.join((*NAMED_SPLITS, MIXED))}")
-    splits = [_split(name, value, path, rules) for name, value in entries.items()]
+        splits = [_split("", _batched(entries, path), path, str(path), rules)]
+    else:
+        found = meant_splits(entries, path).items()
+        splits = [_split(name, value, path, f"{path}, split {own}", rules) for name, (own, value) in found]
     _check_widths(splits, path)
+    splits = _numbered_apart(splits)
     return _sorted_out(splits, path)
 
 
@@ -161,6 +161,17 @@ def _sorted_out(splits: list[FieldSplit], path: Path) -> dict[str, list[FieldSpl
     return result
 
 
+def _numbered_apart(splits: list[FieldSplit]) -> list[FieldSplit]:
+    """Put the split's name before ids that are bare numbers, if they start again in each split."""
+    if not all(name.isdecimal() for split in splits for name in split.identifiers):
+        return splits
+    kept = [name for split in splits for name, keep in zip(split.identifiers, split.keep, strict=True) if keep]
+    if len(kept) == len(set(kept)):
+        return splits
+    logger.warning("%s: the ids are numbers that start again, so the split's name is put before", splits[0].where)
+    return [replace(split, identifiers=[f"{split.name}-{name}" for name in split.identifiers]) for split in splits]
+
+
 def _batched(entries: dict[Any, Any], path: Path) -> dict[Any, Any]:
     """Give a file without split names as one split, adding the axis of clips that a single clip lacks."""
     shape = getattr(entries.get("audio", entries.get("vision")), "shape", None)
@@ -172,14 +183,15 @@ def _batched(entries: dict[Any, Any], path: Path) -> dict[Any, Any]:
     return lifted
 
 
-def _split(name: str, value: Any, path: Path, rules: Kind) -> FieldSplit:
+def _split(name: str, value: Any, path: Path, where: str, rules: Kind) -> FieldSplit:
     """Check one split and wrap its arrays."""
-    where = f"{path}, split {name}" if name else str(path)
     if not isinstance(value, dict):
         raise DataError(f"{where}: {type(value).__name__} instead of a dictionary with the keys id, text, audio, ...")
-    given = {key: item for key, item in value.items() if item is not None}
+    given = {key: item for key, item in text_keys(value, where).items() if item is not None}
     clips = _count(given, where)
-    identifiers = _strings(given, "id", clips, where) or [f"{name or path.stem}-{row}" for row in range(clips)]
+    identifiers = _strings(given, "id", clips, where, read_identifiers) or [
+        f"{name or path.stem}-{row}" for row in range(clips)
+    ]
     _check_unique(identifiers, where)
     tokens = _token_sequences(given, clips, where)
     found = {m: _sequences(given, m, clips, where) for m in MODALITIES}
@@ -194,7 +206,7 @@ def _split(name: str, value: Any, path: Path, rules: Kind) -> FieldSplit:
     return FieldSplit(
         name=name,
         identifiers=identifiers,
-        transcripts=_strings(given, "raw_text", clips, where) or [""] * clips,
+        transcripts=_strings(given, "raw_text", clips, where, transcripts) or [""] * clips,
         sequences=found,
         lengths=lengths,
         tokens=tokens,
@@ -223,11 +235,13 @@ def _check_count(found: int, clips: int, key: str, where: str) -> None:
         raise DataError(f"{where}: '{key}' has {found} entries for {clips} clips; they must agree")
 
 
-def _strings(given: dict[Any, Any], key: str, clips: int, where: str) -> list[str] | None:
+def _strings(
+    given: dict[Any, Any], key: str, clips: int, where: str, read: Callable[[Any, str], list[str]]
+) -> list[str] | None:
     """Read one string a clip, or None where the key is missing."""
     if key not in given:
         return None
-    texts = strings(given[key], f"{where}, key '{key}'")
+    texts = read(given[key], f"{where}, key '{key}'")
     _check_count(len(texts), clips, key, where)
     return texts
 

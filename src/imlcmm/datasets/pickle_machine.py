@@ -144,9 +144,8 @@ class PickleMachine:
         self.push(payload.read().decode("utf-8", "replace") if payload.file is None else LongText(payload))
 
     def old_string(self, layout: str) -> None:
-        """Push a string of Python 2, whose bytes are taken as Latin-1."""
-        payload = self.payload(layout)
-        self.push(payload.read().decode("latin-1") if payload.file is None else payload)
+        """Push a string of Python 2 as bytes, since its use alone tells whether it is text."""
+        self.push(self.payload(layout))
 
     def integer(self, layout: str) -> None:
         """Push an integer of any size up to 255 bytes."""
@@ -178,7 +177,8 @@ class PickleMachine:
 
     def fill(self, values: list[Any]) -> None:
         """Add key and value pairs to the dictionary on top of the stack."""
-        target, keys = self.stack[-1], values[::2]
+        target = self.stack[-1]
+        keys = [key.read() if isinstance(key, Payload) and key.file is None else key for key in values[::2]]
         # A nested tuple as a key would recurse in C while it is hashed.
         if type(target) is not dict or not all(isinstance(key, _KEY_TYPES) for key in keys):
             raise TypeError
@@ -208,8 +208,9 @@ class PickleMachine:
         """Fill an array or complete a dtype."""
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, PendingDType):
-            if state[1] in ("<", ">"):
-                target.value = target.value.newbyteorder(state[1])
+            order = _ascii(state[1])
+            if order in ("<", ">"):
+                target.value = target.value.newbyteorder(order)
         elif isinstance(target, PendingArray):
             _, shape, dtype, fortran, content = state
             target.value = _filled(shape, dtype.value, bool(fortran), content)
@@ -218,7 +219,7 @@ class PickleMachine:
 
     def latin(self, text: Any, encoding: Any) -> Payload:
         """Give the bytes that protocol 2 hides in a Latin-1 string; a long one goes to a temporary file."""
-        if encoding not in ("latin1", "latin-1"):
+        if _ascii(encoding) not in ("latin1", "latin-1"):
             raise ValueError(encoding)
         if isinstance(text, str):
             return Payload(content=text.encode("latin-1"))
@@ -247,16 +248,20 @@ def _filled(shape: Any, dtype: Any, fortran: bool, content: Any, axes: Any = Non
 
 
 def _bytes(content: Any) -> Payload:
-    """Take the bytes of an array in each of the forms that the protocols give them."""
-    if isinstance(content, str):
-        return Payload(content=content.encode("latin-1"))
+    """Take the bytes of an array."""
     if not isinstance(content, Payload):
         raise TypeError
     return content
 
 
+def _ascii(value: Any) -> Any:
+    """Read a short word that Python 2 wrote as bytes."""
+    return value.read(0, 20).decode("ascii") if isinstance(value, Payload) else value
+
+
 def _make_dtype(machine: PickleMachine, code: Any, *flags: Any) -> PendingDType:
     """Make a dtype of its code, which must be that of a plain type."""
+    code = _ascii(code)
     if not isinstance(code, str) or not _DTYPE.fullmatch(code.lstrip("|<>=")):
         raise RefusedError(f"holds an array of type {str(code)[:40] if isinstance(code, str) else 'structure'!r}")
     return PendingDType(code)
@@ -282,7 +287,7 @@ def _make_from_buffer(
 
 def _make_bytes(machine: PickleMachine, content: Any = None, *encoding: Any) -> Payload:
     """Make the bytes or bytearray that older protocols spell as a call."""
-    if isinstance(content, str) and encoding == ("latin-1",):
+    if isinstance(content, str) and [_ascii(name) for name in encoding] == ["latin-1"]:
         return machine.latin(content, "latin-1")
     return Payload() if content is None else _bytes(content)
 

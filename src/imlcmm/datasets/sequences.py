@@ -113,23 +113,6 @@ def flat(value: Any, where: str) -> np.ndarray:
     return array.reshape(-1)
 
 
-def strings(value: Any, where: str) -> list[str]:
-    """Read one string a clip.
-
-    Raises:
-        DataError: Beginning with `where`, if something else is among them.
-    """
-    items = value.read().tolist() if isinstance(value, LazyArray) else value
-    items = [items] if isinstance(items, str) else items
-    if not isinstance(items, list):
-        raise DataError(f"{where}: not a list of strings")
-    texts = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in items]
-    for position, item in enumerate(texts):
-        if not isinstance(item, str):
-            raise DataError(f"{where}, clip {position}: a string is needed, not {type(item).__name__}")
-    return texts
-
-
 def _rows(array: LazyArray | np.ndarray, begin: int, end: int) -> np.ndarray:
     """Take a range of rows."""
     return array.rows(begin, end) if isinstance(array, LazyArray) else array[begin:end]
