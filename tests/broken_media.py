@@ -44,13 +44,13 @@ def good_files(folder: Path) -> dict[str, bytes]:
 
 def by_hand(good: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
     """Break single fields on purpose; the long sound is what a rate of 1 makes hours of."""
-    wav = _wav(np.zeros(65_100, "<i2").tobytes())
+    sound = wav(np.zeros(65_100, "<i2").tobytes())
     for rate in (0, 1, 2, 999, 10_000_000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
-        yield f"rate-{rate}.wav", _put(wav, 24, "<I", rate)
+        yield f"rate-{rate}.wav", _put(sound, 24, "<I", rate)
     for channels in (0, 3, 65, 512, 30_000, 65_535):
-        yield f"channels-{channels}.wav", _put(_put(wav, 22, "<H", channels), 32, "<H", 2 * channels & 0xFFFF)
+        yield f"channels-{channels}.wav", _put(_put(sound, 22, "<H", channels), 32, "<H", 2 * channels & 0xFFFF)
     for size in (0, 1, 0x7FFFFFFF, 0xFFFFFFFF):
-        yield f"size-{size}.wav", _put(wav, 40, "<I", size)
+        yield f"size-{size}.wav", _put(sound, 40, "<I", size)
     for side in (0, 1, 16_384, 60_000, 65_535):
         yield f"side-{side}.gif", _put(_put(good["gif"], 6, "<H", side), 8, "<H", side)
         at = good["mp4"].find(b"avc1")
@@ -87,8 +87,9 @@ def broken_files(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _wav(samples: bytes) -> bytes:
-    form = struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
+def wav(samples: bytes, rate: int = 16_000, channels: int = 1) -> bytes:
+    """Make a WAV file of 16-bit samples, those of all channels at a moment one after the other."""
+    form = struct.pack("<HHIIHH", 1, channels, rate, 2 * channels * rate, 2 * channels, 16)
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MediaError
+from imlcmm.features.channels import channel_to_keep, channels_of, mono_resampler
 from imlcmm.features.media_limits import SAMPLES, USUAL, MediaLimits
 from imlcmm.features.streams import Timed, check_span, frames_from, quoted, sound_stream, told_in_one_line
 
@@ -118,12 +119,13 @@ def _sound(
     if opening is None:
         return
     source: int = opening.frame.sample_rate
+    kept = channel_to_keep(path, limits) if opening.frame.layout.nb_channels > 1 else None
     # Parts begin where a sample of the source and one of the result coincide, so that all share one grid.
     grid = source // math.gcd(source, rate)
     origin = max(0, int((start - _WARM_UP / 3) * source)) // grid * grid
     position = origin * rate // source
     with told_in_one_line(path):
-        for piece in _resampled(_contiguous(chain([opening], timed), source, origin, path), source, rate):
+        for piece in _resampled(_contiguous(chain([opening], timed), source, origin, path, kept), source, rate):
             wanted = piece[max(0, first - position) : None if last is None else max(0, last - position)]
             position += len(piece)
             if len(wanted):
@@ -132,9 +134,9 @@ def _sound(
                 return
 
 
-def _contiguous(timed: Iterable[Timed], source: int, origin: int, path: Path) -> Iterator[np.ndarray]:
+def _contiguous(timed: Iterable[Timed], source: int, origin: int, path: Path, kept: int | None) -> Iterator[np.ndarray]:
     """Give one channel at `source` samples a second from sample `origin` on: gaps are zero, overlaps left out."""
-    mix = _Mixer(source)
+    mix = _Mixer(source, kept)
     position, expected, shift = origin, None, 0
     for time, _, frame in timed:
         sound = mix(frame)
@@ -160,20 +162,21 @@ def _contiguous(timed: Iterable[Timed], source: int, origin: int, path: Path) ->
 class _Mixer:
     """Brings decoded frames to one channel of float samples at one rate, even where their format changes midway."""
 
-    def __init__(self, source: int) -> None:
-        """Hold the rate in samples a second."""
-        self._source = source
+    def __init__(self, source: int, kept: int | None) -> None:
+        """Hold the rate in samples a second, and the channel that stands for all; None mixes them."""
+        self._source, self._kept = source, kept
         self._format: tuple[str, str, int] | None = None
         self._resampler: Any = None
 
     def __call__(self, frame: "AudioFrame") -> np.ndarray:
         """Give a frame's (samples,)."""
-        import av
-
+        if self._kept is not None and frame.sample_rate == self._source:
+            sound = channels_of(frame)
+            kept: np.ndarray = sound[min(self._kept, len(sound) - 1)]
+            return kept
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._format:
-            # Without a bound the sum of two equal channels would be 1.4 times as loud, and be clipped.
-            self._resampler = av.AudioResampler("flt", "mono", self._source, options={"rematrix_maxval": "1.0"})
+            self._resampler = mono_resampler(self._source)
             self._format = kind
         mixed = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
         return np.concatenate(mixed) if mixed else np.zeros(0, "float32")
