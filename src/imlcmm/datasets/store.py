@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from imlcmm.datasets.catalog import Kind, kind
+from imlcmm.datasets.catalog import KINDS, Kind, kind
+from imlcmm.datasets.kind_file import describe_kind, parse_kind
 from imlcmm.datasets.split_writer import SplitWriter
 from imlcmm.errors import DataError
 from imlcmm.files import file_digest
@@ -31,7 +32,7 @@ class StoreWriter:
 
     Args:
         folder: Where the store goes; an existing store is replaced, any other folder with files in it is refused.
-        kind: The catalogue's name of the data set.
+        kind: The catalogue's name of the data set, or rules of one's own, which the store then carries.
         widths: Features a frame of each modality; text may have 0 where only tokens are known.
         features: Name of the feature set of each modality.
         dtype: How features are stored.
@@ -46,7 +47,7 @@ class StoreWriter:
         self,
         folder: Path,
         *,
-        kind: str,
+        kind: str | Path | Kind,
         widths: dict[str, int],
         features: dict[str, str] | None = None,
         dtype: Literal["float32", "float16"] = "float32",
@@ -123,6 +124,7 @@ class StoreWriter:
         manifest = {
             "format": FORMAT,
             "kind": self.kind.name,
+            **({} if self.kind.name in KINDS else {"rules": describe_kind(self.kind)}),
             "widths": self.widths,
             "features": self.features,
             "dtype": self.dtype,
@@ -159,6 +161,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def rules_of(manifest: dict[str, Any], where: str) -> Kind:
+    """Give the rules of a store: those that it carries, or the catalogue's.
+
+    Raises:
+        DataError: If it carries none that are well formed, and the catalogue has none of its name.
+    """
+    name = manifest.get("kind")
+    if "rules" in manifest:
+        rules = parse_kind(manifest["rules"], where)
+        if rules.name == name:
+            return rules
+    elif isinstance(name, str) and name in KINDS:
+        return KINDS[name]
+    raise DataError(f"{where}: nothing tells the rules of its kind {str(name)[:40]!r}; convert the data set again")
+
+
 def verify(folder: Path) -> None:
     """Compare every file of a store with its recorded SHA-256.
 
@@ -176,7 +194,7 @@ def is_store(folder: Path) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str | Path | Kind) -> Kind:
     """Look a kind up; the constructor's argument of the same name hides the function there."""
     return kind(name)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate
 from imlcmm.files import write_text
@@ -103,7 +102,8 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "simulated": data.simulated,
         "split": split,
         "clips": f"{len(report.evaluations[0].ids):,}",
-        "kind": kind(data.spec.kind).title,
+        "kind": data.rules.title,
+        "neutral": "zero" if data.spec.neutral == 0 else f"{data.spec.neutral:g}",
         "names": names,
         "title": title + (" (SIMULATED)" if data.simulated else ""),
         "lead": f"Multimodal sentiment: training, scores on the {split} split, calibration, errors and explanations.",
