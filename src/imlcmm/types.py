@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -28,6 +28,7 @@ class DataSpec:
         unimodal_labels: Whether text, audio and vision have labels of their own.
         train_size: Clips in the train split.
         simulated: Whether the clips come from the simulator.
+        neutral: Where positive and negative part.
     """
 
     widths: dict[str, int]
@@ -41,11 +42,26 @@ class DataSpec:
     unimodal_labels: bool = True
     train_size: int = 0
     simulated: bool = False
+    neutral: float = 0.0
 
     def __post_init__(self) -> None:
         """Make tuples again of the lists that JSON makes of them."""
         object.__setattr__(self, "class_centres", tuple(self.class_centres))
         object.__setattr__(self, "class_edges", tuple(self.class_edges))
+
+    @property
+    def unit(self) -> float:
+        """Labels' size of one on the models' own scale, which reaches 1 to 3 from its zero as in the field's data."""
+        half = max(self.high - self.neutral, self.neutral - self.low)
+        return half / min(max(half, 1.0), 3.0)
+
+    def scaled(self, label: Any) -> Any:
+        """Turn a label, or a tensor of labels, into the models' own scale, whose zero is neutral."""
+        return label if (self.neutral, self.unit) == (0.0, 1.0) else (label - self.neutral) / self.unit
+
+    def sentiment(self, raw: Tensor) -> Tensor:
+        """Turn numbers of the models' own scale into sentiment in the label's unit."""
+        return raw if (self.neutral, self.unit) == (0.0, 1.0) else raw * self.unit + self.neutral
 
 
 @dataclass(frozen=True)

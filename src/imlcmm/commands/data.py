@@ -20,7 +20,7 @@ def convert(
     Args:
         source: Feature pickle, or store.
         out: Store to write; a name ending in .pkl writes a pickle.
-        kind: Rules of the data set: simsv2, sims, mosi or mosei.
+        kind: Rules of the data set: simsv2, sims, mosi or mosei, or a .yaml file of your own.
         dtype: Number format of the stored features.
     """
     from imlcmm.datasets.card import data_card
@@ -80,7 +80,7 @@ def extract(
         out: Store to write.
         labels: Label file with the columns video_id, clip_id, text, label, label_T, label_A, label_V, mode; without it
             all media files are unlabelled clips.
-        kind: Rules of the labels: simsv2, sims, mosi or mosei.
+        kind: Rules of the labels: simsv2, sims, mosi or mosei, or a .yaml file of your own.
         extractor: What to extract with.
         workers: Processes.
         time_limit: Seconds that one clip may take.

@@ -99,7 +99,7 @@ def tune(
 
     found, opened = named_model(model), load_dataset(data, kind)
     recipe = search(
-        found, opened, shipped_recipe(opened.spec.kind, found), trials=trials, seeds=seeds,
+        found, opened, shipped_recipe(opened.rules.recipes, found), trials=trials, seeds=seeds,
         folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
     )  # fmt: skip
     recipe.write(out)
@@ -123,5 +123,6 @@ def models(name: str | None = None, *, data: Path | None = None, kind: str | Non
         show(model_list())
         return
     model = named_model(name)
-    spec = load_dataset(data, kind).spec if data else CH_SIMS_V2
-    show(model_card(model, shipped_recipe(spec.kind, model).build(spec), spec))
+    opened = load_dataset(data, kind) if data else None
+    spec, recipes = (opened.spec, opened.rules.recipes) if opened else (CH_SIMS_V2, CH_SIMS_V2.kind)
+    show(model_card(model, shipped_recipe(recipes, model).build(spec), spec))

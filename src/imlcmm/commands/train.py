@@ -64,7 +64,9 @@ def _train_parser() -> Parser:
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
     parser.add_argument("--data", type=Path, required=True, help="store or feature pickle")
     parser.add_argument(
-        "--kind", type=str | None, help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei"
+        "--kind",
+        type=str | None,
+        help="rules of the data set, for a pickle: simsv2, sims, mosi, mosei, or a .yaml file",
     )
     parser.add_argument(
         "--recipe",
@@ -105,7 +107,7 @@ def _recipe_options(given: Any) -> str:
 
     model = find_model(given.model.class_path)
     if given.recipe == "auto":
-        kind = load_dataset(given.data, given.kind).spec.kind
+        kind = load_dataset(given.data, given.kind).rules.recipes
         recipe = shipped_recipe(kind, model, unlabelled=given.unlabelled is not None)
     else:
         recipe = read_recipe(Path(given.recipe))

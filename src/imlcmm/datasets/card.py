@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.datasets.store import unusable_columns
 from imlcmm.types import MODALITIES, TARGETS
@@ -30,7 +29,7 @@ def data_card(data: SentimentData) -> str:
 
 def _head(data: SentimentData) -> Iterator[str]:
     """Name the data set."""
-    yield f"# {find_kind(data.spec.kind).title}: {data.path.name}"
+    yield f"# {data.rules.title}: {data.path.name}"
     yield ""
     if data.simulated:
         yield "**SIMULATED: these clips come from a simulator. No number measured on them says anything of people.**"

@@ -1,7 +1,8 @@
 """The data sets of the field as values: label range, sentiment classes and which labels exist."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from imlcmm.errors import DataError
@@ -20,6 +21,10 @@ class Kind:
         class_edges: Borders between neighbouring classes; a label on a border belongs to the lower class.
         unimodal_labels: Whether text, audio and vision have labels of their own.
         step: Distance between neighbouring label values, or None where labels are averages of several raters.
+        neutral: Where positive and negative part.
+        sources: Key or column of the label of each target; empty for the field's own names.
+        metrics: What is reported; empty for the official metrics of the field's data sets.
+        recipes: The field's data set whose recipes are trained by; empty for the models' defaults.
     """
 
     name: str
@@ -30,17 +35,21 @@ class Kind:
     class_edges: tuple[float, ...]
     unimodal_labels: bool
     step: float | None
+    neutral: float = 0.0
+    sources: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    recipes: str = ""
 
 
 def _sims(name: str, title: str) -> Kind:
     """Describe a CH-SIMS data set: labels from -1 to 1 in steps of 0.2 and five classes."""
-    return Kind(name, title, -1.0, 1.0, (-0.9, -0.4, 0.0, 0.4, 0.9), (-0.7, -0.1, 0.1, 0.7), True, 0.2)
+    return Kind(name, title, -1.0, 1.0, (-0.9, -0.4, 0.0, 0.4, 0.9), (-0.7, -0.1, 0.1, 0.7), True, 0.2, recipes=name)
 
 
 def _cmu(name: str, title: str) -> Kind:
     """Describe a CMU data set: labels from -3 to 3, averaged over raters, and seven classes."""
     centres, edges = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0), (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
-    return Kind(name, title, -3.0, 3.0, centres, edges, False, None)
+    return Kind(name, title, -3.0, 3.0, centres, edges, False, None, recipes=name)
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -53,12 +62,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
-def kind(name: str) -> Kind:
-    """Find the rules of a data set by its short name.
+def kind(name: str | Path | Kind) -> Kind:
+    """Find the rules of a data set by its short name, or in a YAML file.
 
     Raises:
-        DataError: If no data set has that name; the message lists those that exist.
+        DataError: If no data set has that name, or the file is not well formed.
     """
+    if isinstance(name, Kind):
+        return name
+    if str(name).endswith((".yaml", ".yml")):
+        from imlcmm.datasets.kind_file import read_kind
+
+        return read_kind(Path(name))
     if name not in KINDS:
-        raise DataError(f"there is no data set kind '{name}'; choose one of {', '.join(KINDS)}")
-    return KINDS[name]
+        raise DataError(f"there is no data set kind '{name}'; choose one of {', '.join(KINDS)}, or give a .yaml file")
+    return KINDS[str(name)]

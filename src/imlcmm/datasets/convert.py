@@ -7,12 +7,12 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from imlcmm.datasets import store
-from imlcmm.datasets.catalog import KINDS
+from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.export import export_pickle
 from imlcmm.datasets.layout import field_splits, stored_facts
 from imlcmm.datasets.loading import SentimentData
-from imlcmm.datasets.manifest import read_manifest
+from imlcmm.datasets.manifest import read_manifest, rules_of
 from imlcmm.datasets.pickles import read_pickle
 from imlcmm.errors import DataError
 
@@ -23,7 +23,7 @@ def convert(
     source: Path,
     out: Path,
     *,
-    kind: str | None = None,
+    kind: str | Path | Kind | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     features: dict[str, str] | None = None,
     progress: bool = True,
@@ -33,7 +33,8 @@ def convert(
     Args:
         source: A pickle, or a store folder if `out` ends in `.pkl`.
         out: Where the result goes.
-        kind: The catalogue's name of the data set; only pickles that `export_pickle` wrote tell it themselves.
+        kind: The catalogue's name of the data set, or a YAML file of its rules; only pickles that
+            `export_pickle` wrote tell it themselves.
         dtype: How the store keeps features; float16 halves it.
         features: Name of the feature set of each modality, which a pickle does not tell either.
         progress: Whether to show a progress bar.
@@ -52,7 +53,7 @@ def convert(
     return _convert_pickle(source, out, kind, dtype, features, progress)
 
 
-def converted_store(source: Path, kind: str | None) -> Path:
+def converted_store(source: Path, kind: Kind | None) -> Path:
     """Convert a pickle into `<stem>.store` beside it, unless that was done and the pickle has not changed since.
 
     Raises:
@@ -64,7 +65,10 @@ def converted_store(source: Path, kind: str | None) -> Path:
             manifest = read_manifest(out)
         except DataError:
             manifest = {}
-        if manifest.get("notes", {}).get("source") == _fingerprint(source) and kind in (None, manifest["kind"]):
+        if manifest.get("notes", {}).get("source") == _fingerprint(source) and kind in (
+            None,
+            rules_of(manifest, str(out)),
+        ):
             return out
     return _convert_pickle(source, out, kind, "float32", None, True)
 
@@ -72,7 +76,7 @@ def converted_store(source: Path, kind: str | None) -> Path:
 def _convert_pickle(
     source: Path,
     out: Path,
-    kind: str | None,
+    kind: str | Path | Kind | None,
     dtype: Literal["float32", "float16"],
     features: dict[str, str] | None,
     progress: bool,
@@ -85,14 +89,17 @@ def _convert_pickle(
     facts = stored_facts(content)
     kind = kind or facts.get("kind")
     if kind is None:
-        raise DataError(f"{source}: a pickle does not tell its kind; give kind as one of {', '.join(KINDS)}")
-    splits = field_splits(content, source, find_kind(kind))
+        raise DataError(
+            f"{source}: a pickle does not tell its kind; give kind as one of {', '.join(KINDS)}, or a .yaml file"
+        )
+    rules = find_kind(kind)
+    splits = field_splits(content, source, rules)
     widths = next(iter(splits.values()))[0].widths
     total = sum(int(part.keep.sum()) for parts in splits.values() for part in parts)
     bar = tqdm(total=total, desc=source.name, unit="clip", disable=None if progress else True)
     writer = store.StoreWriter(
         out,
-        kind=kind,
+        kind=rules,
         widths=widths,
         features=features or facts.get("features"),
         dtype=dtype,

@@ -4,12 +4,15 @@ import pickle
 import struct
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from tqdm import tqdm
 
+from imlcmm.datasets.catalog import KINDS
+from imlcmm.datasets.kind_file import describe_kind
 from imlcmm.datasets.layout import LABEL_KEYS
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.datasets.store import disk_error
@@ -75,9 +78,11 @@ def _label_entries(clips: ClipDataset, data: SentimentData) -> dict[str, Any]:
         if np.isnan(values).all():
             continue
         entries[LABEL_KEYS[target]] = values.copy()
-        entries[f"classification_labels{_SUFFIXES[column]}"] = (np.sign(values) + 1).astype(np.float32)
+        entries[f"classification_labels{_SUFFIXES[column]}"] = (np.sign(values - data.spec.neutral) + 1).astype(
+            np.float32
+        )
     if "regression_labels" in entries:
-        signs = np.sign(np.nan_to_num(labels[:, 0])).astype(int) + 1
+        signs = np.sign(np.nan_to_num(labels[:, 0] - data.spec.neutral)).astype(int) + 1
         entries["annotations"] = [_NAMES[sign] for sign in signs]
     return entries
 
@@ -111,7 +116,10 @@ def _padded_tokens(clips: ClipDataset, shape: tuple[int, ...]) -> Callable[[], I
 
 def _facts(data: SentimentData) -> dict[str, Any]:
     """Collect what the field's layout has no place for, above all that simulated data is simulated."""
-    return {"kind": data.spec.kind, "features": dict(data.spec.features), "simulated": data.simulated}
+    facts = {"kind": data.spec.kind, "features": dict(data.spec.features), "simulated": data.simulated}
+    # The pickle has its labels under the field's names, whatever they were called in the source.
+    rules = replace(data.rules, sources={})
+    return facts if rules.name in KINDS else {**facts, "rules": describe_kind(rules)}
 
 
 def _write_entry(file: BinaryIO, key: str, value: Any) -> None:

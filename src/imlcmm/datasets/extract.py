@@ -16,6 +16,8 @@ from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from imlcmm.datasets import clip_manifest
+from imlcmm.datasets.catalog import Kind
+from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.clip_manifest import fates
 from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.datasets.label_file import SourceClip, find_clips
@@ -71,7 +73,7 @@ def extract(
     out: Path,
     *,
     labels: Path | None = None,
-    kind: str = "simsv2",
+    kind: str | Path | Kind = "simsv2",
     options: ExtractorOptions | None = None,
     workers: int = 2,
     limits: Limits = USUAL_LIMITS,
@@ -86,7 +88,7 @@ def extract(
         videos: Folder of the clips.
         out: Store to write.
         labels: The field's label file; None takes all media files as unlabelled clips.
-        kind: Rules of the labels: simsv2, sims, mosi or mosei.
+        kind: Rules of the labels: simsv2, sims, mosi or mosei, or a YAML file of them.
         options: What to extract with.
         workers: Number of processes.
         limits: Time and memory of each clip.
@@ -96,8 +98,9 @@ def extract(
     Raises:
         DataError: If no clip is found, every clip fails, or the parts were made with other options.
     """
+    rules = find_kind(kind)
     chosen = options or ExtractorOptions()
-    clips = find_clips(Path(videos), labels)
+    clips = find_clips(Path(videos), labels, rules.sources)
     parts = Path(out).with_name(f"{Path(out).name}.parts")
     _open_parts(parts, chosen)
     failures: dict[str, str] = {}
@@ -111,7 +114,7 @@ def extract(
                 failures[outcome.job.identifier] = outcome.failure
                 bar.set_postfix(failed=len(failures))
             bar.update()
-    return _assemble(clips, failures, parts, Path(out), kind)
+    return _assemble(clips, failures, parts, Path(out), rules)
 
 
 def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip], None]:
@@ -199,7 +202,7 @@ def _write_part(clip: SourceClip, found: ExtractedClip, sets: dict[str, Any], pa
         save_file(arrays, beside, metadata={"clip": json.dumps(words, ensure_ascii=False)})
 
 
-def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, out: Path, kind: str) -> Extraction:
+def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, out: Path, kind: Kind) -> Extraction:
     """Write the store in the order of the clips, then the manifest, and remove the parts if nothing failed."""
     rows, done = [], [clip for clip in clips if clip.identifier not in failures]
     if not done:

@@ -1,6 +1,6 @@
 """The clips of a folder, as the field lays them out: `label.csv` and `<video_id>/<clip_id>.mp4`, or just files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class SourceClip(NamedTuple):
     labels: dict[str, float]
 
 
-def find_clips(videos: Path, labels: Path | None) -> list[SourceClip]:
+def find_clips(videos: Path, labels: Path | None, columns: Mapping[str, str] | None = None) -> list[SourceClip]:
     """List the clips: the rows of the label file in its order, or, without one, all media files, unlabelled.
 
     Raises:
@@ -40,7 +40,7 @@ def find_clips(videos: Path, labels: Path | None) -> list[SourceClip]:
     """
     if not videos.is_dir():
         raise DataError(f"{videos} is no folder; give the folder that holds the clips")
-    clips = _labelled(videos, labels) if labels else _unlabelled(videos)
+    clips = _labelled(videos, labels, columns or _LABELS) if labels else _unlabelled(videos)
     if not clips:
         raise DataError(f"{labels or videos}: no clips are found; media files end in {' '.join(sorted(MEDIA))}")
     return clips
@@ -84,9 +84,13 @@ def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _labelled(videos: Path, labels: Path) -> list[SourceClip]:
+def _labelled(videos: Path, labels: Path, columns: Mapping[str, str]) -> list[SourceClip]:
     table = _read_table(labels)
-    missing = [c for c in ("video_id", "clip_id", "label", "mode") if c not in table]
+    missing = [
+        c
+        for c in ("video_id", "clip_id", *(columns.values() if columns is not _LABELS else ["label"]), "mode")
+        if c not in table
+    ]
     if missing:
         raise DataError(f"{labels}: the columns {', '.join(missing)} are missing; it has {', '.join(table)}")
     known = _media_files(videos)
@@ -101,7 +105,7 @@ def _labelled(videos: Path, labels: Path) -> list[SourceClip]:
                 path=known.get(key, videos / key[0] / f"{key[1]}.mp4"),
                 split=row["mode"],
                 transcript=row.get("text") or None,
-                labels={t: _number(row[c], labels, line, c) for t, c in _LABELS.items() if row.get(c)},
+                labels={t: _number(row[c], labels, line, c) for t, c in columns.items() if row.get(c)},
             )
         )
     twice = pd.Series([clip.identifier for clip in clips])

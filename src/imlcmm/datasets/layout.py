@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imlcmm.datasets.catalog import Kind
+from imlcmm.datasets.kind_file import parse_kind
 from imlcmm.datasets.lazy import LazyArray
 from imlcmm.datasets.sequences import Sequences, flat, sequences
 from imlcmm.datasets.split_names import MIXED, meant_splits, text_keys
@@ -140,7 +141,8 @@ def stored_facts(content: Any) -> dict[str, Any]:
     if not isinstance(facts, dict) or not isinstance(facts.get("kind"), str) or not isinstance(features, dict):
         return {}
     names = {m: str(features.get(m, "unknown")) for m in MODALITIES}
-    return {"kind": facts["kind"], "features": names, "simulated": facts.get("simulated") is True}
+    rules = parse_kind(facts["rules"], "the rules in the pickle") if "rules" in facts else facts["kind"]
+    return {"kind": rules, "features": names, "simulated": facts.get("simulated") is True}
 
 
 def _sorted_out(splits: list[FieldSplit], path: Path) -> dict[str, list[FieldSplit]]:
@@ -310,7 +312,11 @@ def _labels(given: dict[Any, Any], identifiers: list[str], rules: Kind, where: s
     """Read the labels of each target; unimodal ones only of data sets that have them."""
     labels: dict[str, np.ndarray] = {}
     for target in TARGETS if rules.unimodal_labels else TARGETS[:1]:
-        key = LABEL_KEYS[target]
+        key = (rules.sources or LABEL_KEYS).get(target, "")
+        if target in rules.sources and key not in given:
+            raise DataError(
+                f"{where}: there is no key '{key}', which the kind names; it has {', '.join(map(str, given))}"
+            )
         if target == "multimodal" and key not in given:
             key = "labels"
         if key not in given:

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from imlcmm.datasets import store
+from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.catalog import kind as find_kind
-from imlcmm.datasets.manifest import read_manifest
+from imlcmm.datasets.manifest import MANIFEST, read_manifest, rules_of
 from imlcmm.datasets.payload import map_columns
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS, Batch, DataSpec
@@ -237,6 +238,7 @@ class SentimentData:
     Attributes:
         path: The store's folder.
         manifest: What the store tells of itself.
+        rules: Range, classes and metrics.
         spec: What a model must know of the data.
         simulated: Whether the clips come from the simulator.
         checksum: SHA-256 over the checksums of the splits, hex; it identifies the data.
@@ -251,7 +253,8 @@ class SentimentData:
         """
         self.path = folder
         self.manifest = read_manifest(folder)
-        self.spec = _spec(self.manifest)
+        self.rules = rules_of(self.manifest, str(folder / MANIFEST))
+        self.spec = _spec(self.manifest, self.rules)
         self.simulated = self.spec.simulated
         entries = self.manifest["splits"]
         sums = [f"{name} {entries[split]['sha256'][name]}" for split in entries for name in entries[split]["sha256"]]
@@ -304,35 +307,33 @@ class SentimentData:
         return self.splits[name]
 
 
-def load_dataset(path: Path | str, kind: str | None = None) -> SentimentData:
+def load_dataset(path: Path | str, kind: str | Path | Kind | None = None) -> SentimentData:
     """Open a data set.
 
     Args:
         path: A store folder, or a pickle in the field's layout, which is converted once into `<stem>.store` beside
             it and read from there as long as the pickle's size and time of change stay the same.
-        kind: The catalogue's name of the data set; needed for a pickle, checked for a store.
+        kind: The catalogue's name of the data set, or a YAML file of rules; needed for a pickle, checked for a store.
 
     Raises:
         DataError: If the file is missing, damaged or refused, or of another kind.
     """
     path = Path(path)
-    if kind is not None:
-        find_kind(kind)
+    rules = None if kind is None else find_kind(kind)
     if path.is_file():
         from imlcmm.datasets.convert import converted_store
 
-        path = converted_store(path, kind)
+        path = converted_store(path, rules)
     elif not path.exists():
         raise DataError(f"{path} does not exist; give a store folder or a .pkl file")
     data = SentimentData(path)
-    if kind is not None and data.spec.kind != kind:
+    if rules is not None and data.rules != rules:
         raise DataError(f"{path} is of kind {data.spec.kind}, not {kind}; leave the kind out or convert the data again")
     return data
 
 
-def _spec(manifest: dict[str, Any]) -> DataSpec:
+def _spec(manifest: dict[str, Any], rules: Kind) -> DataSpec:
     """Make the spec out of a manifest."""
-    rules = find_kind(manifest["kind"])
     splits = manifest["splits"].values()
     return DataSpec(
         widths=manifest["widths"],
@@ -346,6 +347,7 @@ def _spec(manifest: dict[str, Any]) -> DataSpec:
         unimodal_labels=any(m in split["targets"] for split in splits for m in MODALITIES),
         train_size=manifest["splits"].get("train", {}).get("clips", 0),
         simulated=manifest["simulated"],
+        neutral=rules.neutral,
     )
 
 

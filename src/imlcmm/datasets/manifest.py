@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from imlcmm.datasets.catalog import KINDS, Kind
+from imlcmm.datasets.kind_file import parse_kind
 from imlcmm.errors import DataError
 from imlcmm.untrusted import inside, read_json, shown
 
@@ -43,6 +45,7 @@ class _Manifest(TypedDict):
     features: _Names
     simulated: bool
     splits: dict[str, _Split]
+    rules: NotRequired[dict[str, Any]]
     left_out: NotRequired[dict[str, list[int]]]
     notes: NotRequired[dict[str, Any]]
 
@@ -74,6 +77,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             state = "is missing" if found is None else f"has {found} bytes instead of {size}"
             raise DataError(f"{file} {state}; convert the data set again or copy it anew")
     return manifest
+
+
+def rules_of(manifest: dict[str, Any], where: str) -> Kind:
+    """Give the rules of a store: those that it carries, or the catalogue's.
+
+    Raises:
+        DataError: If it carries none that are well formed, and the catalogue has none of its name.
+    """
+    name = manifest["kind"]
+    if "rules" in manifest:
+        rules = parse_kind(manifest["rules"], where)
+        if rules.name == name:
+            return rules
+    elif name in KINDS:
+        return KINDS[name]
+    raise DataError(f"{where}: nothing tells the rules of its kind {shown(name)}; convert the data set again")
 
 
 def _sizes(folder: Path, manifest: dict[str, Any]) -> Iterator[tuple[Path, int]]:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from imlcmm.datasets.catalog import Kind, kind
+from imlcmm.datasets.catalog import KINDS, Kind, kind
+from imlcmm.datasets.kind_file import describe_kind
 from imlcmm.datasets.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
 from imlcmm.datasets.repair import Repair
 from imlcmm.datasets.split_writer import SplitWriter
@@ -37,7 +38,7 @@ class StoreWriter:
 
     Args:
         folder: Where the store goes; an existing store is replaced, any other folder with files in it is refused.
-        kind: The catalogue's name of the data set.
+        kind: The catalogue's name of the data set, or rules of one's own, which the store then carries.
         widths: Features a frame of each modality; text may have 0 where only tokens are known.
         features: Name of the feature set of each modality.
         dtype: How features are stored.
@@ -52,7 +53,7 @@ class StoreWriter:
         self,
         folder: Path,
         *,
-        kind: str,
+        kind: str | Path | Kind,
         widths: dict[str, int],
         features: dict[str, str] | None = None,
         dtype: Literal["float32", "float16"] = "float32",
@@ -131,6 +132,7 @@ class StoreWriter:
         manifest = {
             "format": FORMAT,
             "kind": self.kind.name,
+            **({} if self.kind.name in KINDS else {"rules": describe_kind(self.kind)}),
             "widths": self.widths,
             "features": self.features,
             "dtype": self.dtype,
@@ -178,7 +180,7 @@ def is_store(folder: Path) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str | Path | Kind) -> Kind:
     """Look a kind up; the constructor's argument of the same name hides the function there."""
     return kind(name)
 

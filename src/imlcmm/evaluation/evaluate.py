@@ -215,7 +215,7 @@ def rate(
         predictions = {head: values[:, keep] for head, values in predictions.items()}
     labels, videos = clips.labels.numpy(), np.asarray(clips.videos)
     rows = table_rows(predictions, labels, disjoint, unimodal_labels=data.spec.unimodal_labels)
-    scorer = partial(score, data.spec.kind)
+    scorer = partial(score, data.rules)
     scores = {row: [scorer(p[used], y[used]) for p in values] for row, (values, y, used) in rows.items()}
     draws = {
         row: bootstrap(scorer, list(values[:, used]), y[used], videos[used].tolist())
@@ -254,7 +254,7 @@ def source_disjoint(data: SentimentData, split: str) -> np.ndarray:
 def reference_scores(data: SentimentData, clips: ClipDataset) -> dict[str, Scores]:
     """Score the median label of train for every clip and, on simulated clips, the oracle."""
     label = clips.labels[:, 0].numpy()
-    found = {"constant": score(data.spec.kind, np.full_like(label, np.nanmedian(data.train.labels[:, 0])), label)}
+    found = {"constant": score(data.rules, np.full_like(label, np.nanmedian(data.train.labels[:, 0])), label)}
     if clips.oracle is not None:
         found |= {f"oracle {subset}": oracle_scores(clips, subset) for subset in ("T", "A", "V", "TAV")}
     return found

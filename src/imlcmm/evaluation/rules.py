@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.evaluation import metrics
 
@@ -10,11 +11,11 @@ WEAK = 0.4
 TWO, THREE, FIVE = (0.0,), (-0.1, 0.1), (-0.7, -0.1, 0.1, 0.7)
 
 
-def score(kind: str, predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+def score(kind: str | Kind, predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Compute every metric of a data set over the clips that have both a label and a prediction.
 
     Args:
-        kind: Name of the data set in the catalogue.
+        kind: Name of the data set in the catalogue, or its rules.
         predicted: (clips,) sentiment; NaN where a clip has no prediction.
         label: (clips,) sentiment; NaN where a clip has no label.
 
@@ -23,14 +24,33 @@ def score(kind: str, predicted: np.ndarray, label: np.ndarray) -> dict[str, floa
     """
     known = np.isfinite(predicted) & np.isfinite(label)
     p, y = predicted[known].astype(np.float32), label[known].astype(np.float32)
-    low_high = (find_kind(kind).low, find_kind(kind).high)
+    rules = find_kind(kind)
+    if rules.metrics:
+        return score_own(rules, p, y)
+    low_high = (rules.low, rules.high)
     return score_sims(p, y) if low_high == (-1.0, 1.0) else score_mosi(p, y)
 
 
-def metric_names(kind: str) -> list[str]:
+def metric_names(kind: str | Kind) -> list[str]:
     """Name what is reported for a data set, in order."""
     nothing = np.zeros(0)
     return list(score(kind, nothing, nothing))
+
+
+def score_own(rules: Kind, predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """Score data of one's own: both vectors are clipped to its range, and neutral counts as negative."""
+    p, y = np.clip(predicted, rules.low, rules.high), np.clip(label, rules.low, rules.high)
+    sides, edges, size = (rules.neutral,), rules.class_edges, len(rules.class_centres)
+    found = {
+        "Acc2": metrics.binned_accuracy(p, y, sides),
+        "F1": metrics.binned_f1(p, y, sides),
+        f"Acc{size}": metrics.binned_accuracy(p, y, edges),
+        f"F1_{size}": metrics.binned_f1(p, y, edges),
+        "MAE": metrics.mean_absolute_error(p, y),
+        "Corr": metrics.pearson(p, y),
+        "R2": metrics.r_squared(p, y),
+    }
+    return {name: found[name] for name in rules.metrics}
 
 
 def score_sims(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:

@@ -76,10 +76,10 @@ class ALMT(SentimentModel):
         for m in MODALITIES:
             tokens[m], _ = self.extractors[m](*self.inputs(m, batch), read_frames=False)
         fused = self.fusion(tokens, {m: batch.masks[m].any(1) for m in MODALITIES})
-        return Prediction(self.head(fused).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.head(fused).squeeze(-1)))
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Compute the squared error."""
-        objective = Regression(squared=True)
-        error = mean_error(objective, prediction.sentiment.unsqueeze(-1), objective.target(batch.label))
+        objective = Regression(self.spec, squared=True)
+        error = mean_error(objective, objective.target(prediction.sentiment), objective.target(batch.label))
         return {"multimodal": error}

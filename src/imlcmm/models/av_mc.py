@@ -122,7 +122,7 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
         if recurrent:
             self.passes = (Pass("with unlabelled"), Pass("labelled", reads_unlabelled=False))
         self.recurrent, self.gradient_through_targets = recurrent, gradient_through_targets
-        self.mixes, self.objective = True, Regression()
+        self.mixes, self.objective = True, Regression(spec)
         self.weights = dict(zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True))
         self.options = {
             "text": {"weight_decay": text_decay},
@@ -177,7 +177,8 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
         raw = {m: self.last[m](second[m]) for m in MODALITIES}
         found = first if self.recurrent else second
         share = self.fusion(torch.cat([found[m] for m in MODALITIES], dim=-1)).sigmoid()
-        raw["multimodal"] = self.spec.low + (self.spec.high - self.spec.low) * share
+        low, high = self.spec.scaled(self.spec.low), self.spec.scaled(self.spec.high)
+        raw["multimodal"] = low + (high - low) * share
         return read_heads(self.objective, raw, batch)
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:

@@ -122,8 +122,8 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Compute the named terms whose sum is minimised; scalars, averaged over the clips that have a label."""
-        objective = Regression()
-        raw, target = prediction.sentiment.unsqueeze(-1), objective.target(batch.label)
+        objective = Regression(self.spec)
+        raw, target = objective.target(prediction.sentiment), objective.target(batch.label)
         return {"multimodal": mean_error(objective, raw, target)}
 
     def prepare(self, train: ClipDataset) -> None:

@@ -110,4 +110,4 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
         else:
             encode = self.inputs.text_encoder.encode
             summary = encode(tokens_of(batch), lambda words: self.gate(words, aligned))[:, 0]
-        return Prediction(self.head(self.pooler(summary)).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.head(self.pooler(summary)).squeeze(-1)))

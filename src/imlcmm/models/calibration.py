@@ -35,16 +35,18 @@ class Curve:
         half_width: Half of the interval around a prediction that holds the label of 90 % of clips (split conformal).
         intercept: Log-odds that a prediction of zero is on the label's side of zero, not negative.
         slope: What each unit of sentiment adds to them, not negative.
+        neutral: What "zero" stands for here: where the labels part into positive and negative.
     """
 
     clips: int
     half_width: float
     intercept: float
     slope: float
+    neutral: float = 0.0
 
     def confidence(self, sentiment: float) -> float:
         """Give the probability that the label lies on the same side of zero; zero itself counts as negative."""
-        return float(expit(self.intercept + self.slope * abs(sentiment)))
+        return float(expit(self.intercept + self.slope * abs(sentiment - self.neutral)))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
                 for key, both in _judge(found, batch, subset).items():
                     judged.setdefault(key, []).append(both[:, usable & both.isfinite().all(0)])
     pairs = {key: torch.cat(both, dim=1).numpy() for key, both in judged.items()}
-    curves = {key: fit_curve(*both) for key, both in pairs.items() if both.shape[1] >= FEWEST}
+    neutral = model.spec.neutral
+    curves = {key: fit_curve(p, y, neutral) for key, (p, y) in pairs.items() if len(p) >= FEWEST}
     return Calibration(tuple(m for m in MODALITIES if m in seen), curves)
 
 
@@ -120,8 +123,11 @@ def _judge(found: Mapping[str, Tensor], batch: Batch, subset: Sequence[str]) -> 
     return judged
 
 
-def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, " clips"]) -> Curve:
+def fit_curve(
+    predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, " clips"], neutral: float = 0.0
+) -> Curve:
     """Fit the log-odds of the right side by logistic regression, and take the conformal quantile of the errors."""
+    predicted, label = predicted - neutral, label - neutral
     right, size = (predicted > 0) == (label > 0), np.abs(predicted).astype(float)
     scale = max(float(np.abs(label).max()), 1e-6)
 
@@ -132,7 +138,9 @@ def fit_curve(predicted: Float[np.ndarray, " clips"], label: Float[np.ndarray, "
     intercept, slope = minimize(loss, np.zeros(2), bounds=[(0, None), (0, None)]).x
     rank = min(np.ceil((len(label) + 1) * COVERAGE) / len(label), 1.0)
     half_width = np.quantile(np.abs(predicted - label), rank, method="higher")
-    return Curve(len(label), round(float(half_width), 4), round(float(intercept), 4), round(float(slope) / scale, 4))
+    return Curve(
+        len(label), round(float(half_width), 4), round(float(intercept), 4), round(float(slope) / scale, 4), neutral
+    )
 
 
 def _key(head: str, modalities: Collection[str]) -> str:

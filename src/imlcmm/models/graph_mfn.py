@@ -136,7 +136,7 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
         fused = self.graph([node(with_previous(h)) for node, h in zip(self.singles, states, strict=True)])
         memory = self.memory(fused, self.proposal(fused).tanh())
         final = last_step(torch.cat([hidden, memory], dim=-1).transpose(0, 1), mask)
-        return Prediction(self.head(final).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.head(final).squeeze(-1)))
 
 
 def linear_node(width: int, out: int) -> nn.Sequential:

@@ -95,7 +95,7 @@ class MFN(SentimentModel):
         attended = self.attention(window).softmax(-1) * window
         memory = self.memory(attended, self.proposal(attended).tanh())
         final = last_step(torch.cat([hidden, memory], dim=-1).transpose(0, 1), batch.masks["text"])
-        return Prediction(self.head(final).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.head(final).squeeze(-1)))
 
     def aligned(self, batch: Batch) -> list[Tensor]:
         """Give the modalities with the same steps, (batch, text steps, width) each."""

@@ -100,12 +100,12 @@ class MISA(SentimentModel):
             found[f"private_{m}"] = self.private[m](found[f"projected_{m}"])
             found[f"shared_{m}"] = self.shared(found[f"projected_{m}"])
         parts = torch.stack([found[f"{part}_{m}"] for part in ("private", "shared") for m in MODALITIES], dim=1)
-        return Prediction(self.head(self.fusion(parts).flatten(1)).squeeze(-1), features=found)
+        return Prediction(self.spec.sentiment(self.head(self.fusion(parts).flatten(1)).squeeze(-1)), features=found)
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Add to the squared error what keeps the parts apart, alike and complete (equations 6-13)."""
-        objective = Regression(squared=True)
-        raw = prediction.sentiment.unsqueeze(-1)
+        objective = Regression(self.spec, squared=True)
+        raw = objective.target(prediction.sentiment)
         terms = {"multimodal": mean_error(objective, raw, objective.target(batch.label))}
         if not self.training:
             return terms

@@ -152,7 +152,7 @@ class MMIM(SentimentModel):
         vectors = {"text": self.inputs.text_summary(batch)}
         vectors |= {m: reader(*self.inputs(m, batch)) for m, reader in self.readers.items()}
         fused = self.fusion(torch.cat(list(vectors.values()), dim=-1))
-        return Prediction(self.head(fused).squeeze(-1), features={**vectors, "fused": fused})
+        return Prediction(self.spec.sentiment(self.head(fused).squeeze(-1)), features={**vectors, "fused": fused})
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Fit the bounds, or train everything else against them (equations 2-10)."""
@@ -163,7 +163,8 @@ class MMIM(SentimentModel):
         if self.training:
             frozen = {m: {name: p.detach() for name, p in bound.named_parameters()} for m, bound in self.bounds.items()}
             found = prediction.features
-            entropy = torch.stack([entropy(found[m], batch.label) for m, entropy in self.entropies.items()]).sum()
+            label = self.spec.scaled(batch.label)
+            entropy = torch.stack([entropy(found[m], label) for m, entropy in self.entropies.items()]).sum()
             terms["contrast"] = self.contrast_weight * self.contrast(found)
             terms["information"] = -self.information_weight * (self.information(found, frozen) + entropy)
         return terms

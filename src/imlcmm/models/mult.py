@@ -174,7 +174,7 @@ class MulT(SentimentModel):
             memory = cast(CausalEncoder, self.memories[m])
             finals.append(memory.last(torch.cat(read, dim=-1), masks[m]))
         z = torch.cat(finals, dim=-1)
-        return Prediction(self.head(z + self.residual(z)).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.head(z + self.residual(z)).squeeze(-1)))
 
     def embed(self, modality: str, sequence: Tensor) -> Tensor:
         """Convolve over time; each step sees itself and those after it."""

@@ -18,17 +18,18 @@ class Regression:
 
     outputs = 1
 
-    def __init__(self, *, squared: bool = False) -> None:
-        """Choose the error."""
-        self.squared = squared
+    def __init__(self, spec: DataSpec | None = None, *, squared: bool = False) -> None:
+        """Choose the error, and the data set whose labels are brought to the models' own scale."""
+        self.spec, self.squared = spec, squared
 
     def sentiment(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
         """Read the value."""
-        return raw.squeeze(-1)
+        value = raw.squeeze(-1)
+        return value if self.spec is None else self.spec.sentiment(value)
 
     def target(self, label: Float[Tensor, " batch"]) -> Float[Tensor, "batch 1"]:
-        """Take the label as it is."""
-        return label.unsqueeze(-1)
+        """Take the label on the models' own scale."""
+        return (label if self.spec is None else self.spec.scaled(label)).unsqueeze(-1)
 
     def pseudo_target(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
         """Take the prediction as it is."""
@@ -77,7 +78,7 @@ Objective = Regression | Classification
 
 def objective_for(name: ObjectiveName, spec: DataSpec) -> Objective:
     """Give the objective of that name for a data set."""
-    return Regression() if name == "regression" else Classification(spec)
+    return Regression(spec) if name == "regression" else Classification(spec)
 
 
 def mean_error(

@@ -104,8 +104,8 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
         self.heads = nn.ModuleDict(
             {t: nn.Sequential(nn.Linear(h, h), nn.ReLU(), nn.Linear(h, 1)) for t, h in hidden.items()}
         )
-        self.objective = Regression()
-        self.generator = LabelGenerator(spec.train_size, hidden, spec.low, spec.high)
+        self.objective = Regression(spec)
+        self.generator = LabelGenerator(spec.train_size, hidden, spec.scaled(spec.low), spec.scaled(spec.high))
         self.epoch = 0
 
     def on_epoch_start(self, epoch: int) -> None:
@@ -127,7 +127,7 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
         rows = (batch.row >= 0) & batch.label.isfinite()
         if not self.training or not rows.any():
             return terms
-        row, label = batch.row[rows], batch.label[rows]
+        row, label = batch.row[rows], self.spec.scaled(batch.label[rows])
         generated = self.generator.current(row, label)[1:]
         for m, own in zip(MODALITIES, generated, strict=True):
             heard = batch.masks[m].any(1)[rows]

@@ -48,5 +48,5 @@ class TFN(UtteranceFusion):
             mosi_range: Predict from -3 to 3 whatever the labels' range, as the reference does.
         """
         super().__init__(spec, encoders)
-        low, high = (-3.0, 3.0) if mosi_range else (spec.low, spec.high)
+        low, high = (-3.0, 3.0) if mosi_range else (spec.scaled(spec.low), spec.scaled(spec.high))
         self.fusion = TensorFusion(encoders.widths, fusion_hidden, fusion_dropout, low=low, high=high)

@@ -47,7 +47,7 @@ class UtteranceFusion(SentimentModel):
 
     def forward(self, batch: Batch) -> Prediction:
         """Encode and fuse."""
-        return Prediction(self.fusion(self.encoders(self.inputs, batch)).squeeze(-1))
+        return Prediction(self.spec.sentiment(self.fusion(self.encoders(self.inputs, batch)).squeeze(-1)))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class MultitaskFusion(UtteranceFusion):
     def __init__(self, spec: DataSpec, encoders: SubnetworkSizes, tasks: Tasks) -> None:
         """Build the encoders and the heads."""
         super().__init__(spec, encoders)
-        self.objective, self.tasks = Regression(), tasks
+        self.objective, self.tasks = Regression(spec), tasks
         self.weights = {target: getattr(tasks, f"{target}_weight") for target in TARGETS}
         self.heads = nn.ModuleDict(
             {

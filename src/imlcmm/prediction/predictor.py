@@ -83,7 +83,7 @@ class Predictor:
                 found.append(utterance)  # what came before a failure stays
         except ImlcmmError as error:
             failure = str(error)
-        return VideoPrediction(path, self.name, spec.low, spec.high, found, failure)
+        return VideoPrediction(path, self.name, spec.low, spec.high, found, failure, spec.neutral)
 
     def utterances(self, path: Path, transcript: str | None = None) -> Iterator[UtterancePrediction]:
         """Score one utterance of a file after the other, which keeps long videos out of memory.
@@ -136,9 +136,10 @@ class Predictor:
         """Tell whether two modalities stand on different sides, neither of them neutral."""
         if len(unimodal) < 2:
             return ""
-        edge = min(abs(edge) for edge in self.model.spec.class_edges)
+        middle = self.model.spec.neutral
+        edge = min(abs(edge - middle) for edge in self.model.spec.class_edges)
         values = unimodal.values()
-        return "conflict" if min(values) < -edge and max(values) > edge else "agreement"
+        return "conflict" if min(values) < middle - edge and max(values) > middle + edge else "agreement"
 
     def _clipped(self, value: float) -> float:
         return min(max(value, self.model.spec.low), self.model.spec.high)

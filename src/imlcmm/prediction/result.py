@@ -43,7 +43,7 @@ class UtterancePrediction:
         transcript: What is said in it.
         sentiment: Multimodal sentiment in the label's unit; None where nothing could be read.
         interval: Where the label of nine validation clips of ten lay; None for a model without calibration.
-        confidence: Probability that the label is on the same side of zero; None for a model without calibration.
+        confidence: Probability that the label is on the same side of neutral; None for a model without calibration.
         unimodal: Sentiment of each modality alone, for models with such heads.
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
         moments: What mattered most.
@@ -73,6 +73,7 @@ class VideoPrediction:
         high: Largest sentiment of the model's scale.
         utterances: The utterances in order, up to a failure.
         failure: Why the file could not be read, or not to its end, in one line; empty if it could.
+        neutral: Where positive and negative part.
     """
 
     path: Path
@@ -81,6 +82,7 @@ class VideoPrediction:
     high: float
     utterances: Sequence[UtterancePrediction] = ()
     failure: str = ""
+    neutral: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""

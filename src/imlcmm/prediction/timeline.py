@@ -32,18 +32,28 @@ def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
 
 
 def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
-    """Draw a bar an utterance, from zero to its sentiment, and the interval around it."""
+    """Draw a bar an utterance, from neutral to its sentiment, and the interval around it."""
     paint = mpl.colormaps[_COLOURS]
     span = prediction.high - prediction.low
     for u in prediction.utterances:
         if u.sentiment is None:
             continue
         middle, colour = (u.start + u.end) / 2, paint((u.sentiment - prediction.low) / span)
-        axes.bar(u.start, u.sentiment, u.end - u.start, align="edge", color=colour, edgecolor="0.3", linewidth=0.5)
+        height = u.sentiment - prediction.neutral
+        axes.bar(
+            u.start,
+            height,
+            u.end - u.start,
+            prediction.neutral,
+            align="edge",
+            color=colour,
+            edgecolor="0.3",
+            linewidth=0.5,
+        )
         if u.interval:
             axes.vlines(middle, *u.interval, color="0.3", linewidth=1)
-    axes.axhline(0, color="0.3", linewidth=0.8)
-    axes.set(ylim=(prediction.low * 1.05, prediction.high * 1.05), ylabel="sentiment")
+    axes.axhline(prediction.neutral, color="0.3", linewidth=0.8)
+    axes.set(ylim=(prediction.low - 0.025 * span, prediction.high + 0.025 * span), ylabel="sentiment")
     if len(prediction.utterances) > 0:
         axes.set_xlim(prediction.utterances[0].start, prediction.utterances[-1].end)
 

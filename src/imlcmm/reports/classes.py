@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from imlcmm.datasets.catalog import KINDS
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.metrics import classes
 from imlcmm.evaluation.tables import markdown
@@ -19,6 +20,8 @@ FIVE = ("NEG", "WNEG", "NEU", "WPOS", "POS")
 
 def class_names(spec: DataSpec, five: Sequence[str]) -> Sequence[str]:
     """Name the classes of a data set, ascending: those of five by the given names, others by their middle."""
+    if spec.kind not in KINDS:
+        return [f"{centre:g}" for centre in spec.class_centres]
     return five if len(spec.class_centres) == len(five) else [f"{centre:+g}" for centre in spec.class_centres]
 
 

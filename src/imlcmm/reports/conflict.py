@@ -17,8 +17,8 @@ OURS = "IMLCMM"
 
 
 def disagree(clips: ClipDataset) -> np.ndarray:
-    """Mark the clips two of whose unimodal labels lie on different sides of zero, (clips,) bool."""
-    alone = clips.labels[:, 1:].numpy()
+    """Mark the clips two of whose unimodal labels lie on different sides of neutral, (clips,) bool."""
+    alone = clips.labels[:, 1:].numpy() - clips.spec.neutral
     return np.asarray((np.nan_to_num(alone) < 0).any(1) & (np.nan_to_num(alone) > 0).any(1))
 
 

@@ -37,7 +37,7 @@ class Opinion:
         label: The head's label; None where there is none.
         sentiment: Prediction of the first seed; None where the clip lacks the modality.
         interval: Where nine labels of ten lay on validation; None without calibration.
-        confidence: Probability that the label is on the same side of zero; None without calibration.
+        confidence: Probability that the label is on the same side of neutral; None without calibration.
         others: Predictions of the other seeds.
     """
 
@@ -69,6 +69,7 @@ class Explanation:
         features: For each modality, the features with the largest effect on the sentiment, by name.
         rates: Steps a second of the modalities that have one.
         pieces: How each text step is written; empty where nobody knows.
+        neutral: Where positive and negative part.
     """
 
     run: str
@@ -86,6 +87,7 @@ class Explanation:
     features: Mapping[str, Sequence[tuple[str, float]]]
     rates: Mapping[str, float]
     pieces: Sequence[str]
+    neutral: float = 0.0
 
 
 def find_clip(data: SentimentData, split: str, wanted: str) -> int:
@@ -173,6 +175,7 @@ class Explainer:
             features=_features(model, data, batch),
             rates=_rates(data),
             pieces=_pieces(clips, row),
+            neutral=data.spec.neutral,
         )
 
     def _opinions(

@@ -64,7 +64,7 @@ def reliability(run: Run, evaluation: Evaluation, clips: ClipDataset) -> list[Re
     calibrations = [read_calibration(seed / "best") for seed in run.seeds]
     read = [frozenset(m for m in MODALITIES if clips.valid_frames(m, row).any()) for row in range(len(clips))]
     judged = [
-        _judge(head, evaluation, [c for c in calibrations if c is not None], read)
+        _judge(head, evaluation, [c for c in calibrations if c is not None], read, clips.spec.neutral)
         for head in evaluation.predictions
         if None not in calibrations
     ]
@@ -72,7 +72,11 @@ def reliability(run: Run, evaluation: Evaluation, clips: ClipDataset) -> list[Re
 
 
 def _judge(
-    head: str, evaluation: Evaluation, calibrations: Sequence[Calibration], read: Sequence[Collection[str]]
+    head: str,
+    evaluation: Evaluation,
+    calibrations: Sequence[Calibration],
+    read: Sequence[Collection[str]],
+    neutral: float,
 ) -> Reliability | None:
     """Compare one head; None where nothing of it is calibrated or labelled."""
     predicted, label = evaluation.predictions[head], evaluation.labels[:, TARGETS.index(head)]
@@ -84,7 +88,7 @@ def _judge(
     if not known.any():
         return None
     confidence, width, predicted, label = confidence[:, known], width[:, known], predicted[:, known], label[known]
-    right = (predicted > 0) == (label > 0)
+    right = (predicted > neutral) == (label > neutral)
     inside = (np.abs(predicted - label) <= width).astype(float)
     videos = np.asarray(evaluation.videos)[known].tolist()
     draws = bootstrap(lambda p, _: {"coverage": float(p.mean())}, list(inside), label, videos)

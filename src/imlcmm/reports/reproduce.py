@@ -131,13 +131,13 @@ def table5(lab: Laboratory) -> str:
 
 def figure4(lab: Laboratory) -> str:
     """Draw the accuracies of table 5."""
-    shown = [m for m in metric_names(lab.data.spec.kind) if m not in UNSCALED]
+    shown = [m for m in metric_names(lab.data.rules) if m not in UNSCALED]
     return lab.find("figure4", f"{_TASKS}: accuracies", experiments.TASKS, shown, "table5").markdown
 
 
 def figure5(lab: Laboratory) -> str:
     """Draw the errors and correlations of table 5."""
-    shown = [m for m in metric_names(lab.data.spec.kind) if m in UNSCALED]
+    shown = [m for m in metric_names(lab.data.rules) if m in UNSCALED]
     return lab.find("figure5", f"{_TASKS}: error and correlation", experiments.TASKS, shown, "table5").markdown
 
 

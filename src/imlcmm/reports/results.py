@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.tables import latex
 from imlcmm.files import write_text
@@ -31,4 +30,4 @@ def write_result(folder: Path, name: str, text: str, frame: pd.DataFrame, table:
 def name_data(data: SentimentData) -> str:
     """Name a data set by its rules and its file, and say whether it is simulated."""
     origin = "SIMULATED data: not comparable with published numbers" if data.simulated else "real data"
-    return f"{find_kind(data.spec.kind).title}: {data.path.name} ({data.spec.kind}, {origin})"
+    return f"{data.rules.title}: {data.path.name} ({data.spec.kind}, {origin})"

@@ -78,4 +78,4 @@ def correlate(table: pd.DataFrame, weights: Sequence[str], metrics: Sequence[str
 
 def _row(setting: Setting, models: Sequence[SentimentModel], data: SentimentData) -> dict[str, float]:
     (predicted,) = predict_seeds(models[:1], data)["multimodal"]
-    return {**setting.options, **score(data.spec.kind, predicted, data.test.labels[:, 0].numpy())}
+    return {**setting.options, **score(data.rules, predicted, data.test.labels[:, 0].numpy())}

@@ -63,8 +63,9 @@ def predicted_against_true(evaluation: Evaluation, spec: DataSpec) -> Figure:
             markeredgewidth=0,
         )  # fmt: skip
         axes.plot([spec.low, spec.high], [spec.low, spec.high], ":", color=FAINT, linewidth=1, label="perfect")
-        levels = np.unique(label.round(1))
-        means = [predicted[label.round(1) == level].mean() for level in levels]
+        rounded = label.round(int(np.floor(1 - np.log10(span / 9))))
+        levels = np.unique(rounded)
+        means = [predicted[rounded == level].mean() for level in levels]
         axes.plot(levels, means, color=INK, marker="o", markersize=3, linewidth=1, label="mean at this label")
         ends = (min(spec.low, predicted.min()) - 0.04 * span, max(spec.high, predicted.max()) + 0.04 * span)
         axes.set(xlabel="true sentiment", ylabel="predicted sentiment", xlim=ends, ylim=ends)

@@ -104,8 +104,11 @@ def opinions(explanation: Explanation) -> Figure:
                 axes.plot(opinion.sentiment, row, "o", color=colour, markersize=6)
             if opinion.label is not None:
                 axes.plot(opinion.label, row, "D", color=INK, markersize=4, fillstyle="none")
-        axes.axvline(0, color=FAINT, linewidth=0.6)
+        margin = 0.025 * (explanation.high - explanation.low)
+        axes.axvline(explanation.neutral, color=FAINT, linewidth=0.6)
         axes.set_yticks(range(len(explanation.opinions)), [o.head for o in explanation.opinions])
-        axes.set(xlim=(explanation.low * 1.05, explanation.high * 1.05), ylim=(len(explanation.opinions) - 0.5, -0.5))
+        axes.set(
+            xlim=(explanation.low - margin, explanation.high + margin), ylim=(len(explanation.opinions) - 0.5, -0.5)
+        )
         axes.set_xlabel("sentiment")
         return figure

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report
 from imlcmm.evaluation.tables import comparison_table, score_table
@@ -31,7 +30,7 @@ def data_facts(data: SentimentData) -> list[tuple[str, str]]:
     return [
         ("name", data.path.name),
         ("origin", "SIMULATED" if data.simulated else "real clips, as far as the file tells"),
-        ("rules", kind(spec.kind).title),
+        ("rules", data.rules.title),
         ("labels", f"{spec.low:g} to {spec.high:g}, {unimodal}"),
         ("clips", sizes),
         *features,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate
 from imlcmm.files import write_text
@@ -92,7 +91,8 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "clips": f"{len(report.evaluations[0].ids):,}",
         "units": data.units,
         "sources_known": data.sources_known,
-        "kind": kind(data.spec.kind).title,
+        "kind": data.rules.title,
+        "neutral": "zero" if data.spec.neutral == 0 else f"{data.spec.neutral:g}",
         "names": names,
         "title": title + (" (SIMULATED)" if data.simulated else ""),
         "lead": f"Multimodal sentiment: training, scores on the {split} split, calibration, errors and explanations.",
