@@ -1,5 +1,6 @@
 """What every stage speaks of: modalities, clips, batches, predictions and the shape of a data set."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +11,18 @@ from torch import Tensor
 
 MODALITIES = ("text", "audio", "vision")
 TARGETS = ("multimodal", *MODALITIES)
+
+
+def written(sentiment: float | None, low: float) -> str:
+    """Write a sentiment, with its sign where labels go below zero; a dash where there is none."""
+    if sentiment is None or not math.isfinite(sentiment):
+        return "–"
+    return f"{sentiment:+.2f}" if low < 0 else f"{sentiment:.2f}"
+
+
+def written_interval(interval: tuple[float, float] | None, low: float) -> str:
+    """Write an interval of sentiments, a dash where there is none."""
+    return "–" if interval is None else f"{written(interval[0], low)} to {written(interval[1], low)}"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What holds for every registered model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -140,3 +142,38 @@ def test_unknown_model_is_named():
     with pytest.raises(ModelError, match=r"there is no model 'TNF'; choose one of LF_DNN, .*IMLCMM"):
         find_model("TNF")
     assert find_model("imlcmm.models.iml_cmm.IMLCMM") is list_models()["IMLCMM"]
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_labels_of_ones_own_range_are_learned_as_if_they_were_centred(name, spec, make_batch):
+    centred = replace(
+        spec,
+        kind="own",
+        low=-2.0,
+        high=2.0,
+        class_centres=(-2.0, -1.0, 0.0, 1.0, 2.0),
+        class_edges=(-1.5, -0.5, 0.5, 1.5),
+    )
+    shifted = replace(
+        centred,
+        low=1.0,
+        high=5.0,
+        neutral=3.0,
+        class_centres=(1.0, 2.0, 3.0, 4.0, 5.0),
+        class_edges=(1.5, 2.5, 3.5, 4.5),
+    )
+    batch = make_batch()
+    moved = batch._replace(label=batch.label + 3, unimodal_labels={m: y + 3 for m, y in batch.unimodal_labels.items()})
+    found = []
+    for its_spec, its_batch in ((centred, batch), (shifted, moved)):
+        torch.manual_seed(0)
+        model = list_models()[name](its_spec)
+        torch.manual_seed(1)
+        losses = model.train().loss(model(its_batch), its_batch)
+        found.append((model.eval()(its_batch), losses))
+    (plain, losses), (other, its_losses) = found
+    torch.testing.assert_close(other.sentiment, plain.sentiment + 3)
+    for m, values in plain.unimodal.items():
+        torch.testing.assert_close(other.unimodal[m], values + 3)
+    for term, value in losses.items():
+        torch.testing.assert_close(its_losses[term], value, rtol=1e-4, atol=1e-5)

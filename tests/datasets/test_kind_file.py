@@ -80,11 +80,11 @@ def test_a_store_needs_the_file_no_more(tmp_path, text, low, high, monkeypatch):
         ("name: ../x\nlow: 1\nhigh: 5", "'name': it is '../x'"),
         ("name: x\nlow: 1\nhigh: 5\nunimodal: {text: t}", "'label': it is missing"),
         ("name: x\nlow: 1\nhigh: 5\nlabel: [a]", "no name of a key or column"),
-        ("name: !!python/object/apply:os.system [true]", "is no YAML file"),
-        ("[" * 9000, "is no YAML file"),
+        ("name: !!python/object/apply:os.system [true]", "is no plain YAML"),
+        ("[" * 9000, "is no plain YAML"),
         ("#" * 20000, "larger than"),
         ("- 1", "list of keys and values"),
-        ("name: x\nlow: 1\nhigh: 5\n? [a]\n: 3", "no key|is no YAML file"),
+        ("name: x\nlow: 1\nhigh: 5\n? [a]\n: 3", "no key|is no plain YAML"),
     ],
 )
 def test_mistakes_are_told_in_a_line(tmp_path, text, message):

@@ -8,11 +8,10 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any
 
-import yaml
-
 from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES
+from imlcmm.untrusted import read_yaml
 
 KEYS = (
     "name", "title", "low", "high", "class_edges", "class_centres", "neutral", "label", "unimodal", "metrics",
@@ -32,11 +31,11 @@ def read_kind(path: Path) -> Kind:
     try:
         if path.stat().st_size > _LARGEST:
             raise DataError(f"{path} is larger than {_LARGEST} bytes; a kind has only the keys {', '.join(KEYS)}")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}; give {', '.join(KINDS)} or a YAML file") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no YAML file ({' '.join(str(error).split())[:150]}); mend it") from error
+    except ValueError as error:
+        raise DataError(f"{path} {error}; mend it") from error
     return parse_kind(content, str(path))
 
 

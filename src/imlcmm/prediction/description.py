@@ -1,7 +1,7 @@
 """A prediction as a table that one reads in a terminal."""
 
-from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction, signed
-from imlcmm.types import MODALITIES
+from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
+from imlcmm.types import MODALITIES, written, written_interval
 
 _WIDEST = 48
 
@@ -12,24 +12,25 @@ def describe_prediction(prediction: VideoPrediction) -> str:
     if not prediction.utterances:
         return "\n".join(failed)
     head = ["time (s)", "sentiment", "interval", "sure", *MODALITIES, "", "words"]
-    rows = [_cells(u) for u in prediction.utterances]
+    rows = [_cells(u, prediction.low) for u in prediction.utterances]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
     missing = {f"{m}: {why}" for u in prediction.utterances for m, why in u.missing.items()}
     notes = [f"  {note}" for note in sorted(missing)] + _moments(prediction)
-    scale = f"{prediction.low:+g} to {prediction.high:+g}"
+    sign = "+" if prediction.low < 0 else ""
+    scale = f"{prediction.low:{sign}g} to {prediction.high:{sign}g}"
     return "\n".join(
         [f"{prediction.path} ({prediction.model}, {scale})", *(line.rstrip() for line in lines), *notes, *failed]
     )
 
 
-def _cells(u: UtterancePrediction) -> list[str]:
+def _cells(u: UtterancePrediction, low: float) -> list[str]:
     return [
         f"{u.start:.1f}-{u.end:.1f}",
-        signed(u.sentiment),
-        f"{u.interval[0]:+.2f} to {u.interval[1]:+.2f}" if u.interval else "–",
+        written(u.sentiment, low),
+        written_interval(u.interval, low),
         f"{u.confidence:.0%}" if u.confidence is not None else "–",
-        *(signed(u.unimodal.get(m)) for m in MODALITIES),
+        *(written(u.unimodal.get(m), low) for m in MODALITIES),
         u.agreement,
         u.transcript if len(u.transcript) <= _WIDEST else u.transcript[: _WIDEST - 1] + "…",
     ]

@@ -9,8 +9,8 @@ from imlcmm.errors import ImlcmmError, MissingPackageError
 from imlcmm.features.subtitles import write_srt, write_vtt
 from imlcmm.features.utterances import Utterance
 from imlcmm.files import replacing, write_json, write_text
-from imlcmm.prediction.result import VideoPrediction, signed
-from imlcmm.types import MODALITIES
+from imlcmm.prediction.result import VideoPrediction
+from imlcmm.types import MODALITIES, written
 
 
 def export(predictions: Sequence[VideoPrediction], path: Path) -> None:
@@ -64,7 +64,11 @@ def _vtt(prediction: VideoPrediction, path: Path) -> None:
 
 def _captions(prediction: VideoPrediction) -> list[Utterance]:
     """Put the sentiment before the words."""
-    return [Utterance(u.start, u.end, f"[{signed(u.sentiment)}] {u.transcript}".strip()) for u in prediction.utterances]
+    low = prediction.low
+    return [
+        Utterance(u.start, u.end, f"[{written(u.sentiment, low)}] {u.transcript}".strip())
+        for u in prediction.utterances
+    ]
 
 
 def _eaf(prediction: VideoPrediction, path: Path) -> None:
@@ -80,8 +84,11 @@ def _eaf(prediction: VideoPrediction, path: Path) -> None:
         elan.add_tier(tier)
     for u in prediction.utterances:
         span = round(u.start * 1000), max(round(u.end * 1000), round(u.start * 1000) + 1)
-        values = {"words": u.transcript, "sentiment": "" if u.sentiment is None else signed(u.sentiment)}
-        values |= {m: signed(value) for m, value in u.unimodal.items()}
+        values = {
+            "words": u.transcript,
+            "sentiment": "" if u.sentiment is None else written(u.sentiment, prediction.low),
+        }
+        values |= {m: written(value, prediction.low) for m, value in u.unimodal.items()}
         for tier, value in values.items():
             elan.add_annotation(tier, *span, value)
     with replacing(path) as beside:

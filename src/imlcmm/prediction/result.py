@@ -9,11 +9,6 @@ from imlcmm.features.clip_extractor import reasons
 from imlcmm.types import MODALITIES
 
 
-def signed(sentiment: float | None) -> str:
-    """Write a sentiment with its sign, a dash where there is none."""
-    return "–" if sentiment is None else f"{sentiment:+.2f}"
-
-
 @dataclass(frozen=True)
 class Moment:
     """A stretch of an utterance that a modality's pooling looked at more than at others.

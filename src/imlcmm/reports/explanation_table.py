@@ -3,6 +3,7 @@
 import numpy as np
 
 from imlcmm.reports.explanation import Explanation, Opinion
+from imlcmm.types import written, written_interval
 
 SHOWN = 3
 
@@ -29,23 +30,18 @@ def describe_explanation(explanation: Explanation) -> str:
 
 def opinion_rows(explanation: Explanation) -> list[tuple[str, ...]]:
     """Lay out what each head says, a row a head."""
-    return [_row(opinion) for opinion in explanation.opinions]
+    return [_row(opinion, explanation.low) for opinion in explanation.opinions]
 
 
-def _row(o: Opinion) -> tuple[str, ...]:
+def _row(o: Opinion, low: float) -> tuple[str, ...]:
     return (
         o.head,
-        signed(o.label),
-        signed(o.sentiment),
-        f"{o.interval[0]:+.2f} to {o.interval[1]:+.2f}" if o.interval else "–",
+        written(o.label, low),
+        written(o.sentiment, low),
+        written_interval(o.interval, low),
         f"{o.confidence:.0%}" if o.confidence is not None else "–",
-        ", ".join(map(signed, o.others)) or "–",
+        ", ".join(written(other, low) for other in o.others) or "–",
     )
-
-
-def signed(value: float | None) -> str:
-    """Write a sentiment with its sign, a dash where there is none."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:+.2f}"
 
 
 def _place(explanation: Explanation, modality: str, step: int) -> str:

@@ -12,11 +12,10 @@ from imlcmm.evaluation.tables import comparison_table, score_table
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.confusion import confusion
 from imlcmm.reports.explanation import Explainer
-from imlcmm.reports.explanation_table import signed
 from imlcmm.reports.reliability import Reliability
 from imlcmm.reports.rerun import changed_optimization, changed_options, model_name
 from imlcmm.training.run import Run
-from imlcmm.types import MODALITIES, TARGETS
+from imlcmm.types import MODALITIES, TARGETS, written
 
 WORST = 8
 
@@ -119,5 +118,6 @@ def clip_facts(evaluation: Evaluation, data: SentimentData, split: str, row: int
     for head, seeds in evaluation.predictions.items():
         mean, deviation = float(seeds[:, row].mean()), float(seeds[:, row].std())
         spread = f" ± {deviation:.2f}" if len(seeds) > 1 and np.isfinite(mean) else ""
-        heads.append((head, signed(float(evaluation.labels[row, TARGETS.index(head)])), signed(mean) + spread))
+        label, low = float(evaluation.labels[row, TARGETS.index(head)]), data.spec.low
+        heads.append((head, written(label, low), written(mean, low) + spread))
     return {"clip": evaluation.ids[row], "transcript": getattr(data, split).transcripts[row], "heads": heads}
