@@ -1,12 +1,14 @@
 """The clips of a folder, as the field lays them out: `label.csv` and `<video_id>/<clip_id>.mp4`, or just files."""
 
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from imlcmm.errors import DataError
+from imlcmm.features.text_file import read_text
 
 _PICTURES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".wmv", ".mpg", ".mpeg", ".m4v", ".flv", ".ts", ".3gp")
 _SOUNDS = (".wav", ".mp3", ".m4a", ".flac", ".ogg", ".opus", ".aac")
@@ -109,15 +111,12 @@ def _labelled(videos: Path, labels: Path) -> list[SourceClip]:
 
 def _read_table(labels: Path) -> pd.DataFrame:
     """Read all cells as text: ids such as 0001 keep their zeros."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            table = pd.read_csv(labels, dtype=str, keep_default_na=False, encoding=encoding)
-        except UnicodeDecodeError:
-            continue
-        except (OSError, ValueError) as error:
-            raise DataError(f"{labels} cannot be read as a table: {error}".replace("\n", " ")) from error
-        return table.rename(columns=str.strip)
-    raise DataError(f"{labels} is neither UTF-8 nor GB18030; save it as UTF-8")
+    text = read_text(labels, DataError)
+    try:
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise DataError(f"{labels} cannot be read as a table: {error}".replace("\n", " ")) from error
+    return table.rename(columns=str.strip)
 
 
 def _media_files(videos: Path) -> dict[tuple[str, str], Path]:
