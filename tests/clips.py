@@ -49,7 +49,7 @@ def _add_picture(container: Any, picture: Picture) -> tuple[Any, list[av.VideoFr
     count, height, width, _ = picture.frames.shape
     writer = container.add_stream(picture.codec, rate=Fraction(picture.rate).limit_denominator(1001))
     writer.height, writer.width = height, width
-    writer.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p"}.get(picture.codec, "yuv420p")
+    writer.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p", "gif": "rgb8"}.get(picture.codec, "yuv420p")
     if picture.times is not None:
         writer.codec_context.time_base = TICK
     if picture.rotation:

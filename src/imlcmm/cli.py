@@ -9,16 +9,35 @@ from contextlib import contextmanager
 from imlcmm.commands import COMMANDS
 from imlcmm.errors import ImlcmmError
 
+_ABOUT = (
+    "Multimodal sentiment analysis. With every command: --own_models MODULE trusts a module of your own, so that "
+    "checkpoints may name its models; --debug shows tracebacks."
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; a user's mistake is answered by one line and exit code 2."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    own, words = _own_models(words)
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
     with _one_line_errors(debug):
+        if own:
+            from imlcmm.models import admit_models
+
+            for module in own:
+                admit_models(module)
         _run(words)
     return 0
+
+
+def _own_models(words: list[str]) -> tuple[list[str], list[str]]:
+    """Take out of the words the modules that the caller trusts: what is loaded may name their models."""
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--own_models=") else [word])]
+    places = [i for i, part in enumerate(parts) if part == "--own_models"]
+    own = [parts[i + 1] for i in places if i + 1 < len(parts)]
+    return own, [part for i, part in enumerate(parts) if i not in places and i - 1 not in places]
 
 
 def _run(words: list[str]) -> None:
@@ -28,7 +47,7 @@ def _run(words: list[str]) -> None:
     if words[:1] == [train.__name__]:
         train_from_words(words[1:])
         return
-    parser = Parser(prog="imlcmm", description="Multimodal sentiment analysis. --debug shows tracebacks.")
+    parser = Parser(prog="imlcmm", description=_ABOUT)
     commands = parser.add_subcommands()
     commands.add_subcommand(train.__name__, Parser(description=(train.__doc__ or "").splitlines()[0]))
     for name, command in COMMANDS.items():

@@ -211,7 +211,8 @@ def test_infinite_frames_are_counted_and_survive_the_way_back(tmp_path):
     content["train"]["audio"][1, 0] = -np.inf
     content["train"]["vision"][2, 1, 0] = np.nan
     data = loaded(tmp_path, content)
-    assert data.manifest["splits"]["train"]["non_finite"] == {"text": 0, "audio": 1, "vision": 1}
+    assert data.manifest["splits"]["train"]["non_finite"] == {"text": 0, "audio": 1, "vision": 0}
+    assert data.manifest["splits"]["train"]["filled"] == {"text": 0, "audio": 0, "vision": 1}
     back = convert(data.path, tmp_path / "back.pkl", progress=False)
     assert load_dataset(back).checksum == data.checksum
 

@@ -11,9 +11,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from imlcmm.datasets import split_writer
+from imlcmm.datasets.card import data_card
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.datasets.store import StoreWriter, read_manifest, verify
 from imlcmm.errors import DataError
+from imlcmm.modules.standardize import Standardize
 from imlcmm.types import Clip
 
 WIDTHS = {"text": 4, "audio": 3, "vision": 2}
@@ -45,16 +47,91 @@ def test_files_are_plain_safetensors(tmp_path):
     assert sorted(path.name for path in store.iterdir()) == ["dataset.json", "train.json", "train.safetensors"]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
-def test_frames_that_are_not_finite_are_masked_and_counted(tmp_path, value):
-    audio = np.ones((4, 3))
+BAD = [np.nan, np.inf, -np.inf, 1e39]
+
+
+def clip_of(audio, identifier="v$_$1"):
+    return clip(identifier, sequences={"text": np.ones((2, 4)), "audio": audio, "vision": np.ones((1, 2))})
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_a_single_value_that_is_not_finite_becomes_the_mean_of_its_column(tmp_path, value):
+    audio = np.arange(12.0).reshape(4, 3)
     audio[1, 2] = value
-    sequences = {"text": np.ones((2, 4)), "audio": audio, "vision": np.ones((1, 2))}
-    data = load_dataset(written(tmp_path / "a", clip("v$_$1", sequences=sequences)))
-    assert data.manifest["splits"]["train"]["non_finite"] == {"text": 0, "audio": 1, "vision": 0}
+    data = load_dataset(written(tmp_path / "a", clip_of(audio)))
+    entry = data.manifest["splits"]["train"]
+    assert (entry["non_finite"]["audio"], entry["filled"]["audio"]) == (0, 1)
+    batch = data.train.batch([0])
+    assert batch.masks["audio"].all()
+    assert batch.audio[0, 1].tolist() == [3.0, 4.0, pytest.approx((2 + 8 + 11) / 3)]
+    scale = Standardize(3)
+    scale.set_statistics(*data.train.statistics()["audio"])
+    assert scale(batch.audio, batch.masks["audio"])[0, 1, 2].item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_a_frame_is_missing_only_when_most_of_it_is(tmp_path, value):
+    audio = np.ones((4, 3))
+    audio[1, 1:] = value
+    data = load_dataset(written(tmp_path / "a", clip_of(audio)))
+    entry = data.manifest["splits"]["train"]
+    assert (entry["non_finite"]["audio"], entry["filled"]["audio"]) == (1, 0)
     batch = data.train.batch([0])
     assert batch.masks["audio"].tolist() == [[True, False, True, True]]
     assert batch.audio[0, 1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_column_that_is_mostly_not_finite_is_named_and_left_out(tmp_path, value, dtype, caplog):
+    audio = np.random.default_rng(0).normal(size=(5, 3))
+    audio[:4, 1] = value
+    data = load_dataset(written(tmp_path / "a", clip_of(audio), dtype=dtype))
+    assert data.manifest["left_out"] == {"text": [], "audio": [1], "vision": []}
+    entry = data.manifest["splits"]["train"]
+    assert (entry["non_finite"]["audio"], entry["filled"]["audio"]) == (0, 0)
+    batch = data.train.batch([0])
+    assert batch.masks["audio"].all()
+    assert batch.audio[0, :, 1].tolist() == [0.0] * 5
+    assert data.train.statistics()["audio"][1][1].isinf()
+    said = "audio column 1 (counted from 0) left out: most values are NaN or infinite"
+    assert said in caplog.text
+    assert said in data_card(data)
+
+
+def test_missing_frames_say_nothing_of_the_columns(tmp_path):
+    audio = np.full((9, 3), np.nan)
+    audio[:2] = [[1, 2, 3], [3, 2, np.nan]]
+    data = load_dataset(written(tmp_path / "a", clip_of(audio)))
+    assert data.manifest["left_out"]["audio"] == []
+    assert data.train.batch([0]).audio[0, 1].tolist() == [3, 2, 3]
+    assert data.manifest["splits"]["train"]["non_finite"]["audio"] == 7
+
+
+def test_other_splits_are_filled_with_the_means_of_train(tmp_path):
+    with StoreWriter(tmp_path / "a", kind="simsv2", widths=WIDTHS) as store:
+        bad = np.ones((2, 3)) * 100
+        bad[0, 0] = np.nan
+        store.add("test", clip_of(bad, "w$_$1"))
+        store.add("train", clip_of(np.ones((2, 3)) * 7))
+    assert load_dataset(tmp_path / "a").test.batch([0]).audio[0, 0].tolist() == [7, 100, 100]
+
+
+def test_names_of_left_out_columns_are_those_of_the_extractor(tmp_path):
+    notes = {"extractors": {"audio": {"columns": ["loudness", "pitch", "jitter"]}}}
+    audio = np.ones((3, 3))
+    audio[:, 1] = np.nan
+    with StoreWriter(tmp_path / "a", kind="simsv2", widths=WIDTHS, notes=notes) as store:
+        store.add("train", clip_of(audio))
+    assert "**audio column pitch left out: most" in data_card(load_dataset(tmp_path / "a"))
+
+
+def test_a_store_of_an_earlier_version_still_opens_and_has_a_card(tmp_path):
+    written(tmp_path / "a", clip("v$_$1"))
+    manifest = json.loads((tmp_path / "a" / "dataset.json").read_text())
+    del manifest["left_out"], manifest["splits"]["train"]["filled"]
+    (tmp_path / "a" / "dataset.json").write_text(json.dumps(manifest))
+    assert "as earlier versions counted them" in data_card(load_dataset(tmp_path / "a"))
 
 
 def test_float16_is_kept_and_read_as_float32(tmp_path):

@@ -58,10 +58,11 @@ def leaderboard(
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import find_model, list_models
+    from imlcmm.models import list_models, named_model
+    from imlcmm.models.card import call_name
     from imlcmm.reports.leaderboard import leaderboard as run
 
-    names = [find_model(name).__name__ for name in models or list_models()]
+    names = [call_name(named_model(name)) for name in models or list_models()]
     board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more))
     board.write(folder)
     show(board.markdown)
@@ -92,11 +93,11 @@ def tune(
         folder: Folder of the study; default runs/tune-MODEL.
     """
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import find_model
+    from imlcmm.models import named_model
     from imlcmm.training.recipe import shipped_recipe
     from imlcmm.training.tune import tune as search
 
-    found, opened = find_model(model), load_dataset(data, kind)
+    found, opened = named_model(model), load_dataset(data, kind)
     recipe = search(
         found, opened, shipped_recipe(opened.spec.kind, found), trials=trials, seeds=seeds,
         folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
@@ -114,13 +115,13 @@ def models(name: str | None = None, *, data: Path | None = None, kind: str | Non
         kind: Rules of the data set, for a pickle.
     """
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import find_model
+    from imlcmm.models import named_model
     from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
     from imlcmm.training.recipe import shipped_recipe
 
     if name is None:
         show(model_list())
         return
-    model = find_model(name)
+    model = named_model(name)
     spec = load_dataset(data, kind).spec if data else CH_SIMS_V2
     show(model_card(model, shipped_recipe(spec.kind, model).build(spec), spec))

@@ -1,6 +1,7 @@
 """An argument parser whose complaints are one line, and which reads a command's options from its signature."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, get_origin
@@ -10,9 +11,18 @@ from jsonargparse import ArgumentParser
 
 from imlcmm.errors import ImlcmmError
 
+_DENIED = re.compile(r"Importing '[^']*' is not allowed")
+
 
 class Parser(ArgumentParser):
     """Complain like everything else does: by an ImlcmmError."""
+
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Parse, and complain of imports that a value asks for wherever they are refused."""
+        try:
+            return super().parse_args(*arguments, **options)
+        except ImportError as error:
+            self.error(str(error))
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the essence of a complaint."""
@@ -59,6 +69,9 @@ def arguments_of(command: Callable[..., None], given: dict[str, Any]) -> dict[st
 
 def _essence(message: str) -> str:
     """Join the lines of a parser's complaint, without those that speak of types or repeat what was given."""
+    denied = _DENIED.search(message)
+    if denied:
+        return f"{denied[0]}: it is no registered model; if you trust its module, name that with --own_models MODULE"
     noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     return " ".join(line for line in lines if line and not line.startswith(noise))

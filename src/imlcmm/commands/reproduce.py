@@ -44,10 +44,11 @@ def reproduce(
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import find_model, list_models
+    from imlcmm.models import list_models, named_model
+    from imlcmm.models.card import call_name
     from imlcmm.reports.reproduce import EXPERIMENTS, Laboratory
 
-    names = [find_model(name).__name__ for name in models or list_models()]
+    names = [call_name(named_model(name)) for name in models or list_models()]
     lab = Laboratory(load_dataset(data, kind), folder, names, seeds, jobs, draws, list(more), unlabelled)
     for name in experiments:
         began = time.monotonic()

@@ -6,6 +6,10 @@ from typing import Any
 
 from imlcmm.commands.parser import Parser
 from imlcmm.commands.show import show
+from imlcmm.errors import TrainingError
+from imlcmm.untrusted import read_yaml
+
+_CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 
 def train(arguments: Any) -> None:
@@ -37,7 +41,9 @@ def train(arguments: Any) -> None:
 
 def train_from_words(words: list[str]) -> None:
     """Read the options, under them those of the recipe, and train."""
-    parser, words = _train_parser(), _with_import_path(words)
+    words = _with_import_path(words)
+    _check_files(words)
+    parser = _train_parser()
     given = parser.parse_args(words)
     if given.recipe != "none":
         given = parser.parse_args(["--config", _recipe_options(given), *words])
@@ -45,11 +51,16 @@ def train_from_words(words: list[str]) -> None:
 
 
 def _train_parser() -> Parser:
-    parser = Parser(prog="imlcmm train", description=(train.__doc__ or "").splitlines()[0])
+    from jsonargparse import set_parsing_settings
+
+    from imlcmm.models import admissible_paths
     from imlcmm.models.base import SentimentModel
     from imlcmm.training.fit import TrainerOptions
     from imlcmm.training.module import Optimization
 
+    # A configuration may come from a stranger: it can name models, and nothing else that would be imported.
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=admissible_paths())
+    parser = Parser(prog="imlcmm train", description=(train.__doc__ or "").splitlines()[0])
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
     parser.add_argument("--data", type=Path, required=True, help="store or feature pickle")
     parser.add_argument(
@@ -73,6 +84,17 @@ def _train_parser() -> Parser:
     return parser
 
 
+def _check_files(words: list[str]) -> None:
+    """Refuse configurations that are no plain YAML, or would fill the memory, before the parser reads them."""
+    for word in words:
+        file = Path(word.split("=", 1)[-1])
+        if file.suffix in _CONFIGURATIONS and file.is_file():
+            try:
+                read_yaml(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise TrainingError(f"{file} {error}; see imlcmm train --print_config") from error
+
+
 def _recipe_options(given: Any) -> str:
     """Write the options of the recipe that was asked for as the parser's configuration, in JSON."""
     import json
@@ -93,11 +115,10 @@ def _recipe_options(given: Any) -> str:
 
 def _with_import_path(words: list[str]) -> list[str]:
     """Replace the model's name, however it is spelt, by the import path that the parser reads."""
-    from imlcmm.models import find_model
+    from imlcmm.models import import_path, named_model
 
     parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--model=") else [word])]
     for i, (flag, value) in enumerate(pairwise(parts), start=1):
-        if flag == "--model" and not value.endswith((".yaml", ".yml", ".json")):
-            model = find_model(value)
-            parts[i] = f"{model.__module__}.{model.__qualname__}"
+        if flag == "--model" and not value.endswith(_CONFIGURATIONS):
+            parts[i] = import_path(named_model(value))
     return parts

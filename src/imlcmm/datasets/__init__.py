@@ -5,7 +5,8 @@ from imlcmm.datasets.catalog import KINDS, Kind, kind
 from imlcmm.datasets.convert import convert
 from imlcmm.datasets.export import export_pickle
 from imlcmm.datasets.loading import ClipDataset, SentimentData, load_dataset
-from imlcmm.datasets.store import StoreWriter, read_manifest, verify
+from imlcmm.datasets.manifest import read_manifest
+from imlcmm.datasets.store import StoreWriter, verify
 
 __all__ = [
     "KINDS",

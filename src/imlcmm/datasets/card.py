@@ -6,6 +6,7 @@ import numpy as np
 
 from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.datasets.store import unusable_columns
 from imlcmm.types import MODALITIES, TARGETS
 
 
@@ -55,17 +56,29 @@ def _classes(data: SentimentData) -> Iterator[str]:
 def _lengths(data: SentimentData) -> Iterator[str]:
     """Tell how long the clips are, and how many frames are missing or padding."""
     yield from ("", "## Steps", "")
-    yield from _row("split", "modality", "mean", "median", "longest", "not finite", "padding to the longest")
-    yield _rule(7)
+    yield from _row(
+        "split", "modality", "mean", "median", "longest", "missing", "values filled", "padding to the longest"
+    )
+    yield _rule(8)
     for name, clips in data.splits.items():
         for m in MODALITIES:
             steps = clips.lengths(m)
             total, longest = int(steps.sum()), int(steps.max())
-            missing = data.manifest["splits"][name]["non_finite"][m] / max(1, total)
+            entry = data.manifest["splits"][name]
+            missing = entry["non_finite"][m] / max(1, total)
+            filled = entry.get("filled", {}).get(m, 0) / max(1, total * data.spec.widths[m])
             padding = 1 - total / max(1, longest * len(steps))
             yield from _row(
-                name, m, f"{steps.mean():.1f}", f"{np.median(steps):g}", longest, f"{missing:.2%}", f"{padding:.1%}"
-            )
+                name, m, f"{steps.mean():.1f}", f"{np.median(steps):g}", longest, f"{missing:.2%}", f"{filled:.2%}",
+                f"{padding:.1%}",
+            )  # fmt: skip
+    if "filled" in entry:
+        known = "train split" if "train" in data.splits else "data set, which has no train split"
+        yield from ("", "*missing*: frames of which half the values or more are NaN or infinite; *filled*: other such")
+        yield f"values, in whose place the mean of their column over the {known} stands."
+    else:
+        yield from ("", "*missing*: frames with any value that is NaN or infinite, as earlier versions counted them.")
+    yield from (f"\n**{line}.**" for line in unusable_columns(data.manifest))
 
 
 def _correlations(data: SentimentData) -> Iterator[str]:

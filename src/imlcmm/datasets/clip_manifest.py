@@ -5,14 +5,27 @@ from pathlib import Path
 
 import pandas as pd
 
+from imlcmm.errors import DataError
+from imlcmm.untrusted import inside
+
 FILE = "clips.csv"
 COLUMNS = ("clip", "file", "split", "status", "reason")
 
 
 def read_clip_manifest(store: Path) -> pd.DataFrame | None:
-    """Read the manifest of a data set; None for one that was not extracted here."""
+    """Read the manifest of a data set; None for one that was not extracted here.
+
+    Raises:
+        DataError: If it is none.
+    """
     file = store / FILE
-    return pd.read_csv(file, dtype=str, keep_default_na=False) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        manifest = pd.read_csv(inside(store, FILE), dtype=str, keep_default_na=False)
+        return manifest[list(COLUMNS)]
+    except (ValueError, LookupError) as error:
+        raise DataError(f"{file} is no manifest of an extraction; remove it, or extract again") from error
 
 
 def fates(manifest: pd.DataFrame) -> str:

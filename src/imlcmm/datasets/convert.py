@@ -11,6 +11,7 @@ from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.export import export_pickle
 from imlcmm.datasets.layout import field_splits, stored_facts
 from imlcmm.datasets.loading import SentimentData
+from imlcmm.datasets.manifest import read_manifest
 from imlcmm.datasets.pickles import read_pickle
 from imlcmm.errors import DataError
 
@@ -57,7 +58,7 @@ def converted_store(source: Path, kind: str | None) -> Path:
     out = source.with_suffix(".store")
     if store.is_store(out):
         try:
-            manifest = store.read_manifest(out)
+            manifest = read_manifest(out)
         except DataError:
             manifest = {}
         if manifest.get("notes", {}).get("source") == _fingerprint(source) and kind in (None, manifest["kind"]):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
@@ -28,8 +28,19 @@ from imlcmm.features.subtitles import find_sidecar, read_sidecar
 from imlcmm.features.words import join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.types import MODALITIES, Clip
+from imlcmm.untrusted import check_type, inside, read_json
 
 USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
+
+
+class _Words(TypedDict):
+    """What a part holds besides its features."""
+
+    transcript: str
+    missing: dict[str, str]
+    stamp: str
+    extractors: dict[str, Any]
+    pieces: list[str]
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,11 @@ def _open_parts(parts: Path, options: ExtractorOptions) -> None:
     """Make the folder of the parts, or check that it was made with the same options."""
     file, wanted = parts / "options.json", asdict(options)
     if file.exists():
-        begun = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            begun = read_json(inside(parts, file.name))
+        except ValueError as error:
+            raise DataError(f"{file} {error}; remove the folder and extract again") from error
+        begun = {**asdict(ExtractorOptions()), **begun}
         if begun != wanted:
             changed = ", ".join(f"{name} {begun.get(name)}" for name in wanted if begun.get(name) != wanted[name])
             raise DataError(f"{parts} was begun with {changed}; go on with that, or remove the folder")
@@ -156,12 +171,19 @@ def _sidecar_stamp(clip: SourceClip) -> int:
 
 def _is_done(clip: SourceClip, parts: Path) -> bool:
     part = _part(clip, parts)
-    return part.exists() and _read_words(part)["stamp"] == _stamp(clip)
+    try:
+        return part.exists() and bool(_read_words(part)["stamp"] == _stamp(clip))
+    except DataError:
+        return False
 
 
 def _read_words(part: Path) -> dict[str, Any]:
-    with safe_open(part, framework="numpy") as file:
-        words: dict[str, Any] = json.loads(file.metadata()["clip"])
+    try:
+        with safe_open(inside(part.parent, part.name), framework="numpy") as file:
+            words: dict[str, Any] = json.loads((file.metadata() or {}).get("clip", ""))
+        check_type(words, _Words)
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise DataError(f"{part} is no part of an extraction; remove its folder and extract again") from error
     return words
 
 

@@ -1,11 +1,10 @@
 """Data sets as the models meet them: splits of clips, memory-mapped, given out in padded batches."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, NotRequired, SupportsIndex, TypedDict
 
 import numpy as np
 import torch
@@ -14,13 +13,22 @@ from torch.utils.data import Dataset
 
 from imlcmm.datasets import store
 from imlcmm.datasets.catalog import kind as find_kind
+from imlcmm.datasets.manifest import read_manifest
 from imlcmm.datasets.payload import map_columns
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS, Batch, DataSpec
+from imlcmm.untrusted import read_json
 
 Rows = Sequence[SupportsIndex] | np.ndarray | Tensor
 _CHUNK = 64
+_LARGEST_NAMES = 1 << 32
 _SEPARATOR = "$_$"
+
+
+class _Names(TypedDict):
+    ids: list[str]
+    transcripts: list[str]
+    pieces: NotRequired[list[list[str]]]
 
 
 class _SplitFiles:
@@ -40,9 +48,12 @@ class _SplitFiles:
         """Read ids, transcripts and, where they are known, the pieces of the text."""
         path = self.folder / f"{self.split}.json"
         try:
-            names: dict[str, list[Any]] = json.loads(path.read_text(encoding="utf-8"))
+            names: dict[str, list[Any]] = read_json(path, _Names, largest=_LARGEST_NAMES)
+            wrong = [name for name, entries in names.items() if len(entries) != len(self.columns["labels"])]
+            if wrong:
+                raise ValueError(f"has {len(names[wrong[0]])} {wrong[0]} for {len(self.columns['labels'])} clips")
         except (ValueError, OSError) as error:
-            raise DataError(f"{path} is damaged; convert the data set again") from error
+            raise DataError(f"{path} is damaged: it {error}; convert the data set again") from error
         return names
 
 
@@ -239,7 +250,7 @@ class SentimentData:
             DataError: If it is damaged.
         """
         self.path = folder
-        self.manifest = store.read_manifest(folder)
+        self.manifest = read_manifest(folder)
         self.spec = _spec(self.manifest)
         self.simulated = self.spec.simulated
         entries = self.manifest["splits"]
@@ -328,16 +339,33 @@ def _spec(manifest: dict[str, Any]) -> DataSpec:
 
 
 def _check_columns(files: _SplitFiles, entry: dict[str, Any], spec: DataSpec) -> None:
-    """Check that the tensors of a split have the shapes that its manifest tells."""
+    """Check that the tensors of a split have the types and shapes that its manifest tells, and offsets that are some.
+
+    Raises:
+        DataError: Naming the file and the tensor.
+    """
     clips, columns = entry["clips"], files.columns
-    expected: dict[str, tuple[int, ...]] = {"labels": (clips, len(TARGETS))}
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {"labels": ("f", (clips, len(TARGETS)))}
     for m in MODALITIES:
         frames = entry["frames"][m]
-        expected |= {m: (frames, spec.widths[m]), f"{m}_offsets": (clips + 1,), f"{m}_valid": (frames,)}
-    for name, shape in expected.items():
-        if name not in columns or columns[name].shape != shape:
-            path = files.folder / f"{files.split}.safetensors"
+        expected |= {
+            m: ("f", (frames, spec.widths[m])), f"{m}_offsets": ("i", (clips + 1,)), f"{m}_valid": ("u", (frames,))
+        }  # fmt: skip
+    if "tokens" in columns:
+        expected["tokens"] = ("i", (entry["frames"]["text"], 3))
+    if "oracle" in columns:
+        expected["oracle"] = ("f", (clips, *columns["oracle"].shape[1:]))
+    path = files.folder / f"{files.split}.safetensors"
+    for name, (kind, shape) in expected.items():
+        if name not in columns or columns[name].shape != shape or columns[name].dtype.kind != kind:
             raise DataError(f"{path} does not hold '{name}' in the shape {shape}; convert the data set again")
+    for m in MODALITIES:
+        steps = np.diff(columns[f"{m}_offsets"])
+        first, last = columns[f"{m}_offsets"][[0, -1]]
+        if first != 0 or last != entry["frames"][m] or steps.min() < 0 or steps.max() != entry["steps"][m]:
+            raise DataError(
+                f"{path} holds '{m}_offsets' that do not part the frames into clips; convert the data again"
+            )
 
 
 def _row_numbers(rows: Rows, clips: int) -> np.ndarray:

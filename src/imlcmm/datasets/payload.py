@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imlcmm.errors import DataError
+from imlcmm.untrusted import inside
 
 _NAMES = {"int64": "I64", "float32": "F32", "int32": "I32", "float16": "F16", "uint8": "U8"}
 _DTYPES = {name: np.dtype(dtype) for dtype, name in _NAMES.items()}
@@ -60,7 +61,7 @@ def map_columns(path: Path) -> dict[str, np.ndarray]:
     """
     damaged = DataError(f"{path} is damaged; convert the data set again")
     try:
-        raw = np.memmap(path, dtype=np.uint8, mode="r")
+        raw = np.memmap(inside(path.parent, path.name), dtype=np.uint8, mode="r")
         size = int.from_bytes(raw[:8].tobytes(), "little")
         if not 2 <= size <= min(_LARGEST_HEADER, len(raw) - 8):
             raise damaged
@@ -69,7 +70,7 @@ def map_columns(path: Path) -> dict[str, np.ndarray]:
         return {name: _view(body, entry) for name, entry in header.items() if name != "__metadata__"}
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; convert the data set again") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise damaged from error
 
 

@@ -1,13 +1,14 @@
 """The growing files of one split while a store is written."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imlcmm.datasets.payload import Column, write_columns
+from imlcmm.datasets.repair import Columns, Repair
 from imlcmm.errors import DataError
 from imlcmm.files import file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
@@ -26,7 +27,9 @@ class SplitWriter:
         self.pieces: list[list[str]] = []
         self.labels: list[np.ndarray] = []
         self.offsets: dict[str, list[int]] = {m: [0] for m in MODALITIES}
+        self.columns = {m: Columns(widths[m]) for m in MODALITIES}
         self.non_finite = dict.fromkeys(MODALITIES, 0)
+        self.filled = dict.fromkeys(MODALITIES, 0)
         self.tokens: bool | None = None
         self.oracle: tuple[int, ...] | None = None
         self._files: dict[str, Any] = {}
@@ -36,10 +39,8 @@ class SplitWriter:
         checked = {m: self._sequence(clip, m, where) for m in MODALITIES}
         self._check_optional(clip, oracle, len(checked["text"]), where)
         for m, sequence in checked.items():
-            valid = np.isfinite(sequence).all(axis=1)
-            self.non_finite[m] += int((~valid).sum())
-            self._write(m, np.where(valid[:, None], sequence, 0).astype(self.dtype))
-            self._write(f"{m}_valid", valid.astype(np.uint8))
+            self.columns[m].add(sequence)
+            self._write(m, sequence.astype(self.dtype))
             self.offsets[m].append(self.offsets[m][-1] + len(sequence))
         if clip.tokens is not None:
             self._write("tokens", np.asarray(clip.tokens).astype(np.int32))
@@ -96,8 +97,8 @@ class SplitWriter:
             except OSError:
                 continue
 
-    def assemble(self) -> dict[str, Any]:
-        """Join the parts into the split's two files and describe them for the manifest."""
+    def assemble(self, repairs: Mapping[str, Repair]) -> dict[str, Any]:
+        """Join the parts, repaired, into the split's two files and describe them for the manifest."""
         for file in self._files.values():
             file.close()
         clips = len(self.identifiers)
@@ -105,7 +106,7 @@ class SplitWriter:
         columns: dict[str, Column] = {}
         for m in MODALITIES:
             columns[f"{m}_offsets"] = _column(np.asarray(self.offsets[m], np.int64))
-            columns[m] = Column(self.dtype, (frames[m], self.widths[m]), lambda m=m: self._drain(m))
+            columns[m] = Column(self.dtype, (frames[m], self.widths[m]), lambda m=m: self._repaired(m, repairs[m]))
             columns[f"{m}_valid"] = Column("uint8", (frames[m],), lambda m=m: self._drain(f"{m}_valid"))
         columns["labels"] = _column(np.stack(self.labels).astype(np.float32))
         if self.tokens:
@@ -125,18 +126,33 @@ class SplitWriter:
             "frames": frames,
             "steps": {m: int(np.diff(self.offsets[m]).max()) for m in MODALITIES},
             "non_finite": self.non_finite,
+            "filled": self.filled,
             "targets": [target for target, some in zip(TARGETS, known, strict=True) if some],
             "bytes": {path.name: path.stat().st_size for path in (tensors, names)},
             "sha256": digests,
         }
 
-    def _drain(self, part: str) -> Iterator[bytes]:
-        """Yield the bytes of one part and delete it."""
+    def _repaired(self, modality: str, repair: Repair) -> Iterator[bytes]:
+        """Yield the repaired frames of a modality, and note which of them are there; the notes are drained later."""
+        frame = np.dtype(self.dtype).itemsize * self.widths[modality]
+        self._write(f"{modality}_valid", np.zeros(0, np.uint8))
+        if not frame:
+            self._write(f"{modality}_valid", np.ones(self.offsets[modality][-1], np.uint8))
+        for piece in self._drain(modality, multiple=max(1, frame)):
+            repaired, there, filled = repair(np.frombuffer(piece, self.dtype).reshape(-1, self.widths[modality]))
+            self.non_finite[modality] += int((~there).sum())
+            self.filled[modality] += filled
+            self._write(f"{modality}_valid", there.astype(np.uint8))
+            yield repaired.tobytes()
+        self._files[f"{modality}_valid"].close()
+
+    def _drain(self, part: str, multiple: int = 1) -> Iterator[bytes]:
+        """Yield the bytes of one part, in pieces of a multiple of some bytes, and delete it."""
         path = self._part(part)
         if not path.exists():
             return
         with path.open("rb") as file:
-            while piece := file.read(_PIECE):
+            while piece := file.read(max(_PIECE // multiple, 1) * multiple):
                 yield piece
         path.unlink()
 

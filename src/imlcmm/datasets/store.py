@@ -2,8 +2,10 @@
 
 import errno
 import json
+import logging
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -11,14 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 from imlcmm.datasets.catalog import Kind, kind
+from imlcmm.datasets.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
+from imlcmm.datasets.repair import Repair
 from imlcmm.datasets.split_writer import SplitWriter
 from imlcmm.errors import DataError
 from imlcmm.files import file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
-FORMAT = 1
-MANIFEST = "dataset.json"
-SPLITS = ("train", "valid", "test", "unlabelled")
+logger = logging.getLogger(__name__)
+
+_NAMED = 8
 _LABEL_TOLERANCE = 1e-4
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -26,8 +30,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 class StoreWriter:
     """Write a data set clip by clip; the folder appears, complete, when the `with` block ends without an error.
 
-    Features are appended to files, so memory does not grow with the data but for a few bytes a clip. A frame with a
-    value that is not finite is stored as zeros, marked invalid and counted in the manifest.
+    Features are appended to files, so memory does not grow with the data but for a few bytes a clip. Of values that are
+    not finite, single ones are stored as their column's mean over the train split (over all splits where there is
+    none), frames that mostly consist of them as zeros and marked invalid, and columns that do as zeros. The manifest
+    counts all three.
 
     Args:
         folder: Where the store goes; an existing store is replaced, any other folder with files in it is refused.
@@ -120,6 +126,8 @@ class StoreWriter:
         """Write the splits and the manifest, then swap the finished folder in."""
         if not self._splits:
             raise DataError(f"{self.folder}: no clip was added, so there is nothing to store")
+        source = [self._splits["train"]] if "train" in self._splits else list(self._splits.values())
+        repairs = {m: Repair.of(split.columns[m] for split in source) for m in MODALITIES}
         manifest = {
             "format": FORMAT,
             "kind": self.kind.name,
@@ -128,35 +136,13 @@ class StoreWriter:
             "dtype": self.dtype,
             "simulated": self.simulated,
             "notes": self.notes,
-            "splits": {s: self._splits[s].assemble() for s in SPLITS if s in self._splits},
+            "left_out": {m: np.flatnonzero(repair.left_out).tolist() for m, repair in repairs.items()},
+            "splits": {s: self._splits[s].assemble(repairs) for s in SPLITS if s in self._splits},
         }
+        for line in unusable_columns(manifest):
+            logger.warning("%s: %s", self.folder, line)
         (self._temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
         _swap(self._temporary, self.folder)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the description of a store and check that its files have the sizes it tells.
-
-    Raises:
-        DataError: If the folder is no store, was written by another format version, or a file is cut short.
-    """
-    path = Path(folder) / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version, splits = manifest["format"], manifest["splits"]
-        sizes = {Path(folder) / name: size for split in splits.values() for name, size in split["bytes"].items()}
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} is no data set: it holds no {MANIFEST}; give a store or a .pkl file") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise DataError(f"{path} is damaged; convert the data set again") from error
-    if version != FORMAT:
-        raise DataError(f"{folder} has store format {version}, this version reads {FORMAT}; convert the data again")
-    for file, size in sizes.items():
-        found = file.stat().st_size if file.exists() else None
-        if found != size:
-            state = "is missing" if found is None else f"has {found} bytes instead of {size}"
-            raise DataError(f"{file} {state}; convert the data set again or copy it anew")
-    return manifest
 
 
 def verify(folder: Path) -> None:
@@ -169,6 +155,22 @@ def verify(folder: Path) -> None:
         for name, expected in split["sha256"].items():
             if file_digest(Path(folder) / name) != expected:
                 raise DataError(f"{Path(folder) / name} has changed since it was written; convert the data set again")
+
+
+def unusable_columns(manifest: Mapping[str, Any]) -> list[str]:
+    """Say, a line a modality, which columns are zero everywhere because most of their values were not finite."""
+    lines = []
+    extractors = manifest.get("notes", {}).get("extractors", {})
+    for m, numbers in manifest.get("left_out", {}).items():
+        if numbers:
+            names = extractors[m]["columns"] if m in extractors else None
+            named = ", ".join(names[n] if names else str(n) for n in numbers[:_NAMED])
+            more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+            counted = "" if names else " (counted from 0)"
+            lines.append(
+                f"{m} column{'s' * (len(numbers) > 1)} {named}{more}{counted} left out: most values are NaN or infinite"
+            )
+    return lines
 
 
 def is_store(folder: Path) -> bool:

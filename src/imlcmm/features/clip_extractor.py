@@ -93,7 +93,7 @@ class ClipExtractor:
         Raises:
             MediaError: If the file cannot be read at all.
         """
-        info = info or probe(path)
+        info = info or probe(path, limits=self.options.limits)
         sound, missing = self._sound(path, info, start, end)
         speech = speech_regions(sound) if len(sound) else []
         features = {} if self.audio is None or "audio" in missing else {"audio": self.audio(sound)}
@@ -118,7 +118,7 @@ class ClipExtractor:
     def _sound(self, path: Path, info: MediaInfo, start: float, end: float | None) -> tuple[np.ndarray, dict[str, str]]:
         if not info.has_sound:
             return np.zeros(0, np.float32), {"audio": "there is no sound"}
-        sound = read_sound(path, start=start, end=end)
+        sound = read_sound(path, start=start, end=end, limits=self.options.limits)
         silent = not len(sound) or float(np.abs(sound).max()) < _SILENCE
         return sound, {"audio": "the sound is silent"} if silent else {}
 
@@ -136,7 +136,8 @@ class ClipExtractor:
         if not info.has_picture:
             missing["vision"] = "there is no picture"
             return None
-        frames = read_frames(path, rate=self.options.frame_rate, start=start, end=end)
+        rate, limits = self.options.frame_rate, self.options.limits
+        frames = read_frames(path, rate=rate, start=start, end=end, limits=limits)
         faces = self.vision((frame._replace(time=frame.time - start) for frame in frames), speech=speech)
         if np.isfinite(faces.values).all(axis=1).any():
             return faces

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from imlcmm.features.media_limits import USUAL, MediaLimits
+
 
 @dataclass(frozen=True)
 class ExtractorOptions:
@@ -15,6 +17,8 @@ class ExtractorOptions:
         language: Language of the speech, such as zh or en; found out if not given.
         speech_model: faster-whisper model, a name or a folder, in place of the one that comes as a package.
         transcribe: Whether to listen where no words are given.
+        longest: Hours that a recording may last.
+        largest: Megapixels that a picture may have.
     """
 
     audio: Literal["mfcc", "egemaps"] = "mfcc"
@@ -23,3 +27,10 @@ class ExtractorOptions:
     language: str | None = None
     speech_model: str | None = None
     transcribe: bool = True
+    longest: float = USUAL.hours
+    largest: float = USUAL.megapixels
+
+    @property
+    def limits(self) -> MediaLimits:
+        """What a recording may have at most; beyond that its header is not believed."""
+        return MediaLimits(self.longest, self.largest)

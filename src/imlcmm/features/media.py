@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imlcmm.errors import MediaError
+from imlcmm.features.media_limits import USUAL, MediaLimits
 from imlcmm.features.pictures import orientation
 from imlcmm.features.streams import (
     frames_from,
@@ -46,24 +47,27 @@ class MediaInfo(NamedTuple):
     rotation: int
 
 
-def probe(path: Path | str) -> MediaInfo:
+def probe(path: Path | str, *, limits: MediaLimits = USUAL) -> MediaInfo:
     """Tell what a file holds, after decoding a frame of each kind.
 
     Args:
         path: A video or sound file.
+        limits: What a recording may have at most.
 
     Returns:
         Duration, streams and size.
 
     Raises:
-        MediaError: The file is missing, empty, not a video or sound file, or cut off before its first frame.
+        MediaError: The file is missing, empty, not a video or sound file, cut off before its first frame, or beyond the
+            limits.
     """
     path = Path(path)
-    sound = next(frames_from(path, sound_stream, 0.0), None)
-    picture = next(frames_from(path, picture_stream, 0.0), None)
+    sound = next(frames_from(path, sound_stream, 0.0, limits=limits), None)
+    picture = next(frames_from(path, picture_stream, 0.0, limits=limits), None)
     if sound is None and picture is None:
         raise MediaError(f"{quoted(path)} holds neither picture nor sound that can be decoded: give a complete video")
     duration = _duration(path)
+    limits.check_time(duration, quoted(path))
     if picture is None:
         return MediaInfo(duration, True, False, 0.0, 0, 0, 0)
     with opened(path) as container:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from imlcmm.features.media_limits import USUAL, MediaLimits
 from imlcmm.features.streams import check_span, frames_from, picture_stream
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def read_frames(
     start: float | int = 0.0,
     end: float | int | None = None,
     longest_side: int | None = 640,
+    limits: MediaLimits = USUAL,
 ) -> Iterator[Frame]:
     """Give the picture at `start`, `start` + 1 / `rate` and so on until `end` or the picture ends.
 
@@ -47,19 +49,21 @@ def read_frames(
         start: Seconds from the file's start at which to begin.
         end: Seconds before which to stop; None goes on to the end of the picture.
         longest_side: Larger pictures are made smaller so that neither side has more pixels; None keeps their size.
+        limits: What a recording may have at most.
 
     Yields:
         Moments and upright images; only one image and the decoder's own few frames are held.
 
     Raises:
-        MediaError: At the first step: the file cannot be read, or the rate or the moments make no sense.
+        MediaError: At the first step: the file cannot be read, or the rate or the moments make no sense. At any step:
+            it is beyond the limits.
     """
     path = Path(path)
     check_span(rate, start, end)
     painter = _Painter(longest_side)
     stop, step, until = math.inf if end is None else end, 0, 0.0
     shown: Any = None
-    for time, after, frame in frames_from(path, picture_stream, start):
+    for time, after, frame in frames_from(path, picture_stream, start, limits=limits):
         # Stamps rounded to milliseconds may lie just after the moment that they mean.
         slack = min(float(frame.time_base or 0) / 2, 0.0005) + 1e-6
         while start + step / rate < min(time - slack, stop - 1e-9):

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MediaError
-from imlcmm.features.streams import Timed, check_span, frames_from, quoted, sound_stream
+from imlcmm.features.media_limits import SAMPLES, USUAL, MediaLimits
+from imlcmm.features.streams import Timed, check_span, frames_from, quoted, sound_stream, told_in_one_line
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -29,7 +30,12 @@ _STAMP_ERROR = 0.005
 
 
 def read_sound(
-    path: Path | str, *, rate: int = SOUND_RATE, start: float | int = 0.0, end: float | int | None = None
+    path: Path | str,
+    *,
+    rate: int = SOUND_RATE,
+    start: float | int = 0.0,
+    end: float | int | None = None,
+    limits: MediaLimits = USUAL,
 ) -> Float[np.ndarray, " samples"]:
     """Read the sound between two moments as one channel.
 
@@ -42,19 +48,30 @@ def read_sound(
         rate: Samples a second of the result.
         start: Seconds from the file's start at which to begin.
         end: Seconds at which to stop; None reads to the end of the sound.
+        limits: What a recording may have at most.
 
     Returns:
         float32 samples in [-1, 1]; none where the file has no sound, fewer than asked for where it ends early.
 
     Raises:
-        MediaError: The file cannot be read, or the rate or the moments make no sense.
+        MediaError: The file cannot be read or is beyond the limits, the rate or the moments make no sense, or there is
+            more sound than fits in one piece.
     """
-    blocks = list(_sound(Path(path), rate, start, end))
+    blocks: list[np.ndarray] = []
+    held = 0
+    for block in _sound(Path(path), rate, start, end, limits):
+        blocks.append(block)
+        held += len(block)
+        if held > SAMPLES:
+            raise MediaError(
+                f"{quoted(Path(path))} holds more than {SAMPLES / rate / 3600:.1f} hours of sound, too much for one "
+                "piece: give start and end, or go through it with stream_sound"
+            )
     return np.concatenate(blocks) if blocks else np.zeros(0, "float32")
 
 
 def stream_sound(
-    path: Path | str, *, rate: int = SOUND_RATE, block: float | int = 30.0
+    path: Path | str, *, rate: int = SOUND_RATE, block: float | int = 30.0, limits: MediaLimits = USUAL
 ) -> Iterator[Float[np.ndarray, " samples"]]:
     """Go through the whole sound in blocks of `block` seconds, the last one shorter; memory stays bounded.
 
@@ -62,19 +79,21 @@ def stream_sound(
         path: A video or sound file.
         rate: Samples a second of the result.
         block: Seconds of each block.
+        limits: What a recording may have at most.
 
     Yields:
         float32 samples in [-1, 1], which one after another are those of `read_sound`.
 
     Raises:
-        MediaError: At the first step: the file cannot be read, or rate or block make no sense.
+        MediaError: At the first step: the file cannot be read, or rate or block make no sense. At any step: it is
+            beyond the limits.
     """
     size = round(block * rate)
     if size < 1:
         raise MediaError(f"block is {block} seconds at {rate} samples a second: give a longer one")
     waiting: list[np.ndarray] = []
     held = 0
-    for piece in _sound(Path(path), rate, 0.0, None):
+    for piece in _sound(Path(path), rate, 0.0, None, limits):
         waiting.append(piece)
         held += len(piece)
         if held >= size:
@@ -86,13 +105,15 @@ def stream_sound(
         yield np.concatenate(waiting)
 
 
-def _sound(path: Path, rate: int, start: float | int, end: float | int | None) -> Iterator[np.ndarray]:
+def _sound(
+    path: Path, rate: int, start: float | int, end: float | int | None, limits: MediaLimits
+) -> Iterator[np.ndarray]:
     """Give the sound between two moments, in pieces of any length."""
     check_span(rate, start, end)
     first, last = round(start * rate), None if end is None else round(end * rate)
     if last == first:
         return
-    timed = frames_from(path, sound_stream, max(0.0, start - _WARM_UP), exact=True)
+    timed = frames_from(path, sound_stream, max(0.0, start - _WARM_UP), exact=True, limits=limits)
     opening = next(timed, None)
     if opening is None:
         return
@@ -101,13 +122,14 @@ def _sound(path: Path, rate: int, start: float | int, end: float | int | None) -
     grid = source // math.gcd(source, rate)
     origin = max(0, int((start - _WARM_UP / 3) * source)) // grid * grid
     position = origin * rate // source
-    for piece in _resampled(_contiguous(chain([opening], timed), source, origin, path), source, rate):
-        wanted = piece[max(0, first - position) : None if last is None else max(0, last - position)]
-        position += len(piece)
-        if len(wanted):
-            yield np.clip(np.nan_to_num(wanted), -1.0, 1.0)
-        if last is not None and position >= last:
-            return
+    with told_in_one_line(path):
+        for piece in _resampled(_contiguous(chain([opening], timed), source, origin, path), source, rate):
+            wanted = piece[max(0, first - position) : None if last is None else max(0, last - position)]
+            position += len(piece)
+            if len(wanted):
+                yield np.clip(np.nan_to_num(wanted), -1.0, 1.0)
+            if last is not None and position >= last:
+                return
 
 
 def _contiguous(timed: Iterable[Timed], source: int, origin: int, path: Path) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imlcmm.errors import MediaError, MissingPackageError
+from imlcmm.features.media_limits import STILL, USUAL, MediaLimits
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -43,12 +44,20 @@ class Timed(NamedTuple):
 
 
 def frames_from(
-    path: Path, choose: Callable[["InputContainer"], "Stream | None"], start: float | int, *, exact: bool = False
+    path: Path,
+    choose: Callable[["InputContainer"], "Stream | None"],
+    start: float | int,
+    *,
+    exact: bool = False,
+    limits: MediaLimits = USUAL,
 ) -> Iterator[Timed]:
     """Give the frames of a stream from one at or before `start` on, skipping what is long before it.
 
     With `exact`, a stream whose stamps are coarser than its samples is read from the file's start, and counted, for
     moments in the first minute; later on its stamps have to do, or each part of a long file would read all before it.
+
+    Raises:
+        MediaError: If the file cannot be read, or is beyond the limits.
     """
     for margin in _MARGINS:
         with opened(path) as container:
@@ -60,7 +69,7 @@ def frames_from(
             if not (whole or seek(container, stream, start - margin)):
                 continue
             stream.thread_type, stream.codec_context.thread_count = "AUTO", 4
-            frames = _timed(container, stream, path)
+            frames = _timed(container, stream, path, limits)
             first = next(frames, None)
             if first is not None and (whole or first.time <= start):
                 yield first
@@ -90,8 +99,21 @@ def opened(path: Path) -> Iterator["InputContainer"]:
         raise MediaError(
             f"{quoted(path)} cannot be read as a video or sound file ({reason}): give a complete file of a usual format"
         ) from error
-    with container:
+    with container, told_in_one_line(path):
         yield container
+
+
+@contextmanager
+def told_in_one_line(path: Path) -> Iterator[None]:
+    """Turn what the decoder, or times that make no sense, raise on a damaged file into an error of ours."""
+    import av
+
+    try:
+        yield
+    except (av.FFmpegError, ArithmeticError, TypeError, ValueError) as error:
+        raise MediaError(
+            f"{quoted(path)} is damaged in a way that cannot be passed over ({error}): copy it again"
+        ) from error
 
 
 def quoted(path: Path) -> str:
@@ -127,8 +149,10 @@ def picture_stream(container: "InputContainer") -> "Stream | None":
     return max(moving, key=lambda s: s.codec_context.width * s.codec_context.height, default=None)
 
 
-def _timed(container: "InputContainer", stream: Any, path: Path) -> Iterator[Timed]:
+def _timed(container: "InputContainer", stream: Any, path: Path, limits: MediaLimits) -> Iterator[Timed]:
     """Give a stream's frames with their times; one without a stamp follows the one before."""
+    if stream.type == "video":
+        limits.check_picture(stream.codec_context.width, stream.codec_context.height, quoted(path))
     origin = origin_of(container)
     video_length = 1 / float(stream.average_rate or stream.guessed_rate or 25) if stream.type == "video" else 0.0
     claimed = (container.duration or 0) / 1_000_000
@@ -139,10 +163,14 @@ def _timed(container: "InputContainer", stream: Any, path: Path) -> Iterator[Tim
             logger.warning("%s: the time stamp %.3f s is not believed", quoted(path), time)
             time = after
         if stream.type == "audio":
+            limits.check_sound(frame.sample_rate, frame.layout.nb_channels, quoted(path))
             length = frame.samples / frame.sample_rate
         else:
+            limits.check_picture(frame.width, frame.height, quoted(path))
             length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else video_length
+            length = min(length, STILL)
         after = time + length
+        limits.check_time(after, quoted(path))
         yield Timed(time, after, frame)
 
 

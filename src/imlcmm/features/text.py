@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.errors import ModelError
 from imlcmm.features.e5_file import DIGEST, VERSION, build_bert, find_e5, read_e5
 from imlcmm.features.e5_tokenizer import PREFIX, E5Tokenizer, Tokens, word_spans, writable
 from imlcmm.features.feature_set import FeatureSet
+from imlcmm.modules.encoder_files import load_encoder
 
 _SHORTEST = 3
 
@@ -157,19 +158,15 @@ def _packaged_encoder() -> _Encoder:
 
 def _named_encoder(source: str) -> _Encoder:
     """Load an encoder by id from the local cache, or from a folder."""
+    bert: Any = load_encoder(source, local_files_only=True)
+    from transformers import AutoTokenizer
+
     try:
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise MissingPackageError("text features need transformers: pip install 'transformers>=4.50'") from error
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-        # Only safetensors: other weight files are pickles, which can run code.
-        bert = AutoModel.from_pretrained(source, local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise ModelError(
-            f"text encoder '{source}' cannot be loaded ({reason}); give a folder with config.json, model.safetensors "
-            "and its tokenizer, or leave the encoder out for the packaged one"
+            f"text encoder '{source}' has no tokenizer that can be read ({reason}); add its tokenizer.json"
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(f"the tokenizer of '{source}' tells no positions; add its tokenizer.json or take another")

@@ -5,18 +5,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from torch import Tensor, nn
 
 from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.models.objectives import Regression, mean_error
+from imlcmm.models.options import check_options
 from imlcmm.models.search import Choice, Range
+from imlcmm.modules.dry_run import check_shapes, dry_run, stored_shapes
 from imlcmm.modules.inputs import Inputs
 from imlcmm.types import MODALITIES, Batch, DataSpec, Pass, Prediction
+from imlcmm.untrusted import inside
 
-CLASS_FILE = "model.json"
+CLASS_FILE, CONFIG_FILE, WEIGHTS_FILE = "model.json", "config.json", "model.safetensors"
 
 
 class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict, lambda values: DataSpec(**values))}):
@@ -77,7 +80,41 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     def _save_pretrained(self, save_directory: Path) -> None:
         """Say the class beside the weights, so that the folder tells its model."""
         super()._save_pretrained(save_directory)
-        write_json(save_directory / CLASS_FILE, {"class": f"{type(self).__module__}.{type(self).__qualname__}"})
+        write_json(save_directory / CLASS_FILE, {"class": import_path(type(self))})
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        map_location: str = "cpu",
+        strict: bool = True,
+        **options: Any,
+    ) -> "SentimentModel":
+        """Build the model that a checkpoint describes, once the description has been held against the weights.
+
+        Raises:
+            ModelError: If the options are not the constructor's, or the weights are not the model's.
+        """
+        try:
+            check_options(cls, options)
+            if Path(model_id).is_dir():
+                file = inside(Path(model_id), WEIGHTS_FILE)
+            else:
+                file = Path(hf_hub_download(
+                    model_id, WEIGHTS_FILE, revision=revision, cache_dir=cache_dir, force_download=force_download,
+                    local_files_only=local_files_only, token=token,
+                ))  # fmt: skip
+            stored = stored_shapes(file)
+            check_shapes(dry_run(lambda: cls(**options), stored), stored)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"the checkpoint {model_id} {error}; copy it again, or train again") from error
+        return cls._load_as_safetensor(cls(**options), str(file), map_location, strict)
 
     def forward(self, batch: Batch) -> Prediction:
         """Predict the sentiment of each clip of a batch."""
@@ -148,3 +185,8 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
                 f"the model predicts from {self.spec.low:g} to {self.spec.high:g}, but the data's labels go from "
                 f"{spec.low:g} to {spec.high:g}; evaluate it on data of its own kind ('{self.spec.kind}')"
             )
+
+
+def import_path(model: type[SentimentModel]) -> str:
+    """Give the path by which a model's class is imported, and named in checkpoints."""
+    return f"{model.__module__}.{model.__qualname__}"

@@ -1,10 +1,10 @@
 """How far a model's sentiment can be trusted, measured on validation clips and kept in its checkpoint."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import heads_of, keep_modalities
 from imlcmm.types import MODALITIES, Batch
+from imlcmm.untrusted import inside, read_json
 
 FILE = "calibration.json"
 COVERAGE, FEWEST, PRIOR = 0.9, 20, 1e-4
@@ -67,6 +68,11 @@ class Calibration:
         write_json(folder / FILE, asdict(self))
 
 
+class _Stored(TypedDict):
+    modalities: list[Literal["text", "audio", "vision"]]
+    curves: dict[str, Curve]
+
+
 def read_calibration(folder: Path) -> Calibration | None:
     """Read the curves of a checkpoint; None if it has none.
 
@@ -77,11 +83,10 @@ def read_calibration(folder: Path) -> Calibration | None:
     if not file.exists():
         return None
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        curves = {key: Curve(**curve) for key, curve in found["curves"].items()}
-        return Calibration(tuple(found["modalities"]), curves)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{file} is damaged; train again or copy the checkpoint anew") from error
+        found = read_json(inside(folder, FILE), _Stored)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} {error}; train again or copy the checkpoint anew") from error
+    return Calibration(tuple(found["modalities"]), {key: Curve(**curve) for key, curve in found["curves"].items()})
 
 
 @torch.no_grad()

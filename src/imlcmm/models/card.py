@@ -2,7 +2,7 @@
 
 from inspect import getdoc
 
-from imlcmm.models import list_models
+from imlcmm.models import import_path, list_models
 from imlcmm.models.base import SentimentModel
 from imlcmm.types import DataSpec
 
@@ -50,3 +50,8 @@ def model_card(model: type[SentimentModel], built: SentimentModel, spec: DataSpe
 def idea(model: type[SentimentModel]) -> str:
     """Give the first line of what a model says of itself."""
     return (getdoc(model) or "").splitlines()[0]
+
+
+def call_name(model: type[SentimentModel]) -> str:
+    """Give what a person types to name a model: a registered one's name, the import path of another."""
+    return model.__name__ if list_models().get(model.__name__) is model else import_path(model)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -43,6 +44,12 @@ class Inputs(nn.Module):
         for m, standardize in self.standardize.items():
             if isinstance(standardize, Standardize) and (m != "text" or self.text_encoder is None):
                 standardize.set_statistics(*statistics[m])
+
+    @property
+    def means(self) -> dict[str, np.ndarray]:
+        """Give the mean of each cached feature over the train split, (width,) of each modality that is read so."""
+        read = [m for m in MODALITIES if m != "text" or self.text_encoder is None]
+        return {m: self.standardize[m].get_buffer("mean").cpu().numpy() for m in read}
 
     def forward(
         self, modality: str, batch: Batch

@@ -8,7 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from imlcmm.errors import ModelError
+from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.modules.encoder_files import load_encoder
+
+# What a description of an encoder decides: the rest of a configuration may ask for code.
+_SIZES = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "max_position_embeddings", "type_vocab_size",
+    "initializer_range", "layer_norm_eps", "pad_token_id",
+)  # fmt: skip
 
 
 class TextEncoder(nn.Module):
@@ -70,23 +78,19 @@ class TextEncoder(nn.Module):
 
 
 def load_bert(source: str | dict[str, Any]) -> nn.Module:
-    """Build a BERT from a configuration, or load one by id or folder.
+    """Build a BERT from a configuration, of which the sizes count alone, or load one by id or folder.
 
     Raises:
-        ModelError: If transformers is not installed or the source cannot be loaded.
+        MissingPackageError: If transformers is not installed.
+        ModelError: If the source cannot be loaded.
     """
+    if isinstance(source, str):
+        return load_encoder(source)
     try:
-        from transformers import AutoModel, BertConfig, BertModel
+        from transformers import BertConfig, BertModel
     except ImportError as error:
-        raise ModelError("a text encoder needs the extra 'bert': pip install imlcmm[bert]") from error
-    if isinstance(source, dict):
-        return BertModel(BertConfig(**source))
+        raise MissingPackageError("a text encoder needs the extra 'bert': pip install imlcmm[bert]") from error
     try:
-        loaded: nn.Module = AutoModel.from_pretrained(source, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"text encoder '{source}' cannot be loaded ({reason}); give a model id that is reachable, or a folder "
-            "with config.json and model.safetensors"
-        ) from error
-    return loaded
+        return BertModel(BertConfig(**{name: value for name, value in source.items() if name in _SIZES}))
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ModelError(f"the text encoder cannot be built ({str(error).splitlines()[0]})") from error

@@ -1,11 +1,12 @@
 """From extracted clips to a batch that a model reads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from imlcmm.datasets.repair import Repair
 from imlcmm.errors import ModelError
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.feature_set import FeatureSet
@@ -27,19 +28,28 @@ def check_features(spec: DataSpec, sets: dict[str, FeatureSet]) -> None:
             )
 
 
-def to_batch(clips: Sequence[ExtractedClip], spec: DataSpec, modalities: Collection[str]) -> Batch:
-    """Pad clips to the longest; frames that could not be measured and modalities not asked for are masked."""
+def to_batch(
+    clips: Sequence[ExtractedClip], spec: DataSpec, modalities: Collection[str], means: Mapping[str, np.ndarray]
+) -> Batch:
+    """Pad clips to the longest; frames that could not be measured and modalities not asked for are masked.
+
+    Args:
+        clips: What was extracted.
+        spec: Shape of the data that the model was trained on.
+        modalities: Those that the model may read.
+        means: (width,) mean of each column in training, which stands for single values that could not be measured.
+    """
     sequences: dict[str, Tensor] = {}
     masks: dict[str, Tensor] = {}
     for m in MODALITIES:
         found = [_values(clip, m, spec) if m in modalities else np.zeros((0, spec.widths[m])) for clip in clips]
         longest = max(1, *(len(values) for values in found)) if found else 1
-        padded = np.full((len(clips), longest, spec.widths[m]), np.nan, np.float32)
-        for row, values in zip(padded, found, strict=True):
-            row[: len(values)] = values
-        frames = torch.from_numpy(padded)
-        masks[m] = frames.isfinite().all(-1)
-        sequences[m] = frames.masked_fill(~masks[m].unsqueeze(-1), 0.0)
+        padded = np.zeros((len(clips), longest, spec.widths[m]), np.float32)
+        there = np.zeros(padded.shape[:2], bool)
+        repair = Repair(np.zeros(spec.widths[m], bool), means.get(m, np.zeros(spec.widths[m])))
+        for row, values in enumerate(found):
+            padded[row, : len(values)], there[row, : len(values)], _ = repair(values)
+        sequences[m], masks[m] = torch.from_numpy(padded), torch.from_numpy(there)
     unknown = torch.full((len(clips),), torch.nan)
     return Batch(
         **sequences,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from imlcmm.features.media import MediaInfo
+from imlcmm.features.media_limits import USUAL, MediaLimits
 from imlcmm.features.regions import stretches
 from imlcmm.features.sound import read_sound, stream_sound
 from imlcmm.features.subtitles import read_sidecar
@@ -16,7 +17,11 @@ SHORT, WINDOW, STRETCH = 15.0, 10.0, 30.0
 
 
 def find_utterances(
-    path: Path, info: MediaInfo, transcript: str | None, listener: Transcriber | None
+    path: Path,
+    info: MediaInfo,
+    transcript: str | None,
+    listener: Transcriber | None,
+    limits: MediaLimits = USUAL,
 ) -> list[Utterance]:
     """Cut a file into utterances with their words; one without words has an empty text.
 
@@ -28,6 +33,7 @@ def find_utterances(
         info: What it holds.
         transcript: What is said; None looks for a file beside it, and then listens.
         listener: Hears words, and finds the times of given ones; None does not listen.
+        limits: What a recording may have at most.
 
     Raises:
         MediaError: If the file or its transcript cannot be read.
@@ -35,12 +41,12 @@ def find_utterances(
     given = transcript if transcript is not None else read_sidecar(path)
     if isinstance(given, list):
         return given
-    speech = speech_regions_stream(stream_sound(path)) if info.has_sound else []
+    speech = speech_regions_stream(stream_sound(path, limits=limits)) if info.has_sound else []
     words: list[Word] = []
     if given:
-        words = _timed(path, info, given, speech, listener)
+        words = _timed(path, info, given, speech, listener, limits)
     elif speech and listener is not None and transcript is None:
-        words = [word for heard in _heard(path, speech, listener) for word in heard.words]
+        words = [word for heard in _heard(path, speech, listener, limits) for word in heard.words]
     if not words:
         return list(_by_the_clock(info))
     if info.duration <= SHORT:
@@ -49,19 +55,26 @@ def find_utterances(
 
 
 def _timed(
-    path: Path, info: MediaInfo, said: str, speech: Sequence[tuple[float, float]], listener: Transcriber | None
+    path: Path,
+    info: MediaInfo,
+    said: str,
+    speech: Sequence[tuple[float, float]],
+    listener: Transcriber | None,
+    limits: MediaLimits,
 ) -> list[Word]:
     """Find the times of given words: by listening in a short file, by their lengths in a long one."""
     if listener is not None and speech and info.duration <= STRETCH:
         language = listener.language or ("zh" if holds_chinese(said) else "en")
-        return listener.align(read_sound(path), said, language)
+        return listener.align(read_sound(path, limits=limits), said, language)
     return spread_words(said, speech or [(0.0, info.duration)])
 
 
-def _heard(path: Path, speech: Iterable[tuple[float, float]], listener: Transcriber) -> Iterator[Utterance]:
+def _heard(
+    path: Path, speech: Iterable[tuple[float, float]], listener: Transcriber, limits: MediaLimits
+) -> Iterator[Utterance]:
     """Transcribe stretches of speech, each read on its own."""
     for start, end in stretches(speech, STRETCH):
-        sound = read_sound(path, start=start, end=end)
+        sound = read_sound(path, start=start, end=end, limits=limits)
         for heard in listener(sound):
             words = tuple(Word(w.text, w.start + start, w.end + start) for w in heard.words)
             yield heard._replace(start=heard.start + start, end=heard.end + start, words=words)

@@ -1,6 +1,6 @@
 """From a checkpoint and a video to sentiment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,19 +44,26 @@ class Predictor:
     name: str
 
     @classmethod
-    def load(cls, folder: Path | str | None = None, options: ExtractorOptions | None = None) -> "Predictor":
+    def load(
+        cls,
+        folder: Path | str | None = None,
+        options: ExtractorOptions | None = None,
+        *,
+        own_models: Sequence[str] = (),
+    ) -> "Predictor":
         """Load a checkpoint.
 
         Args:
             folder: A run, or a checkpoint folder; None is the starter model of the package, which reads text alone.
             options: What to extract with.
+            own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
 
         Raises:
             ModelError: If it is neither, or was trained on other features than the extractors give.
             MissingPackageError: If an extractor's package is not installed.
         """
         checkpoint = _checkpoint(Path(folder)) if folder else STARTER
-        model = load_checkpoint(checkpoint)
+        model = load_checkpoint(checkpoint, own_models=own_models)
         calibration = read_calibration(checkpoint)
         extractor = ClipExtractor(options, MODALITIES if calibration is None else calibration.modalities)
         check_features(model.spec, extractor.feature_sets)
@@ -85,8 +92,9 @@ class Predictor:
             MediaError: If the file cannot be read.
         """
         listener = self.extractor.transcriber if self.extractor.options.transcribe else None
-        info = probe(path)
-        for utterance in find_utterances(path, info, transcript, listener):
+        limits = self.extractor.options.limits
+        info = probe(path, limits=limits)
+        for utterance in find_utterances(path, info, transcript, listener, limits):
             start, end, said = utterance.start, utterance.end, utterance.text
             words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
             clip = self.extractor(path, info=info, start=start, end=end, transcript=said, words=words)
@@ -101,7 +109,7 @@ class Predictor:
         said = UtterancePrediction(utterance.start, utterance.end, clip.transcript, None, missing=missing)
         if not read:
             return said
-        prediction = self.model(to_batch([clip], self.model.spec, read))
+        prediction = self.model(to_batch([clip], self.model.spec, read, self.model.inputs.means))
         sentiment = self._clipped(float(prediction.sentiment[0]))
         unimodal = self._unimodal(prediction, read)
         scored = replace(

@@ -7,7 +7,8 @@ from dataclasses import asdict, is_dataclass
 from inspect import signature
 from typing import Any
 
-from imlcmm.models import find_model, list_models
+from imlcmm.models import find_model
+from imlcmm.models.card import call_name
 from imlcmm.training.fit import TrainerOptions
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import Run
@@ -38,8 +39,7 @@ def training_commands(run: Run) -> list[str]:
 
 def model_name(run: Run) -> str:
     """Give the name by which `imlcmm train` finds the model."""
-    path = str(run.description["model"]["class"])
-    return run.name if list_models().get(run.name) is find_model(path) else path
+    return call_name(find_model(run.description["model"]["class"]))
 
 
 def changed_options(run: Run) -> dict[str, str]:

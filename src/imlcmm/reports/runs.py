@@ -136,7 +136,7 @@ def score_each(settings: Iterable[Setting], failures: dict[str, str], score: Cal
 
 def _train(folder: Path, words: Sequence[str], jobs: int) -> str | None:
     """Train the missing seeds of a run; give the reason if that fails. All it says is kept in a log."""
-    command = [sys.executable, "-m", "imlcmm.cli", "train", "--folder", str(folder), *words]
+    command = [sys.executable, "-P", "-m", "imlcmm.cli", "train", "--folder", str(folder), *words]
     environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs)), **os.environ}
     log = folder.with_name(f"{folder.name}.log")
     with log.open("w", encoding="utf-8") as file:

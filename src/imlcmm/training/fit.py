@@ -19,8 +19,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from imlcmm.datasets.loading import ClipDataset, SentimentData
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.files import write_json, write_text
+from imlcmm.models import admit_model, import_path
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
 from imlcmm.models.checkpoint import load_checkpoint
@@ -28,9 +29,10 @@ from imlcmm.training import model_card
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
-from imlcmm.training.run import Run, environment, recover_model
+from imlcmm.training.run import DESCRIPTION, METRICS, Run, environment, read_description, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
 from imlcmm.types import Batch
+from imlcmm.untrusted import check_type
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def train(
         TrainingError: If the folder holds another run, or the data cannot be trained on.
     """
     how, options, folder = optimization or Optimization(), trainer or TrainerOptions(), Path(folder)
+    admit_model(type(model))
     model.check_fits(data.spec)
     clips = train_clips or data.train
     valid = None if how.patience is None and "valid" not in data.splits else data.valid
@@ -93,7 +96,7 @@ def train(
         raise TrainingError(f"{type(model).__name__} cannot share its clips among devices; use --trainer.devices 1")
     if loop.is_global_zero:
         open_folder(folder, seed_folder, description, resume)
-    if not (seed_folder / "metrics.json").exists():
+    if not (seed_folder / METRICS).exists():
         model.prepare(clips)
         loader_for = partial(
             training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, repeats=how.repeats,
@@ -146,7 +149,7 @@ def describe(
     optimization = asdict(how)
     del optimization["seed"]
     return {
-        "model": {"class": f"{type(model).__module__}.{type(model).__qualname__}", "options": config},
+        "model": {"class": import_path(type(model)), "options": config},
         "optimization": optimization,
         "data": {
             "path": str(data.path),
@@ -168,11 +171,11 @@ def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], re
     Raises:
         TrainingError: If the folder holds a run and resuming was not asked for, or another run than this one.
     """
-    file = folder / "run.json"
+    file = folder / DESCRIPTION
     if seed_folder.exists() and not resume:
         raise TrainingError(f"{seed_folder} exists already; resume it with --resume, or choose another folder")
     if file.exists():
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = read_description(folder)
         mine = json.loads(json.dumps(description))
         before["optimization"] = {**asdict(Optimization()), **before["optimization"]}
         before["data"].setdefault("label_share", mine["data"]["label_share"])
@@ -199,16 +202,29 @@ def _differences(before: Any, now: Any, prefix: str = "") -> str:
 
 
 def fit(loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] | None, folder: Path) -> None:
-    """Train in a seed's folder, from its last checkpoint where there is one."""
+    """Train in a seed's folder, from its last checkpoint where there is one.
+
+    Raises:
+        TrainingError: If the checkpoint is damaged, or holds anything but tensors and plain values.
+    """
     last, how = folder / "last.ckpt", module.optimization
     recover_model(folder / "best")
-    if last.exists():
-        module.history = torch.load(last, weights_only=True)["history"]
-    if not is_over(module.history, how):
-        checkpoint = str(last) if last.exists() else None
-        loop.fit(module, val_dataloaders=validation, ckpt_path=checkpoint, weights_only=True)
-        if loop.interrupted:
-            raise KeyboardInterrupt
+    state = str(last) if last.exists() else None
+    try:
+        if state:
+            module.history = torch.load(state, weights_only=True, map_location="cpu")["history"]
+            check_type(module.history, list[dict[str, Any]])
+        if not is_over(module.history, how):
+            loop.fit(module, val_dataloaders=validation, ckpt_path=state, weights_only=True)
+    except Exception as error:
+        if module.has_begun or not state or isinstance(error, ImlcmmError):
+            raise
+        # What comes before the first step comes of the state that is read.
+        raise TrainingError(
+            f"{last} is no state that a training can go on from; remove its folder to train that seed again"
+        ) from error
+    if loop.interrupted:
+        raise KeyboardInterrupt
 
 
 def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:
@@ -261,18 +277,19 @@ def finish(history: list[dict[str, float]], how: Optimization, folder: Path, tit
     draw_learning_curve(history, selected, folder / "learning-curve.png", title)
     scores = {k: v for k, v in history[selected].items() if k.startswith("valid_")}
     finite = {k: v if math.isfinite(v) else None for k, v in scores.items()}
-    write_json(folder / "metrics.json", {"best_epoch": selected, "epochs": len(history), **finite})
+    write_json(folder / METRICS, {"best_epoch": selected, "epochs": len(history), **finite})
 
 
 def summarize(folder: Path) -> None:
     """Write the mean and the population deviation over the finished seeds of a run."""
-    finished = {f.parent.name: json.loads(f.read_text()) for f in sorted(folder.glob("seed-*/metrics.json"))}
+    run = Run(folder, {})
+    finished = dict(zip((seed.name for seed in run.seeds), run.outcomes, strict=True))
     table = pd.DataFrame(finished.values()).astype(float)
     statistics = {
         "mean": {k: None if math.isnan(v) else v for k, v in table.mean().items()},
         "std": {k: None if math.isnan(v) else v for k, v in table.std(ddof=0).items()},
     }
-    write_json(folder / "metrics.json", {"seeds": finished, **statistics})
+    write_json(folder / METRICS, {"seeds": finished, **statistics})
 
 
 def quiet_lightning() -> None:

@@ -86,6 +86,7 @@ class TrainingModule(L.LightningModule):
         super().__init__()
         self.model, self.optimization, self.loader_for = model, optimization, loader_for
         self.place = (0, 1)
+        self.has_begun = False
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, float] = {}
         self._clips: dict[str, int] = {}
@@ -102,6 +103,10 @@ class TrainingModule(L.LightningModule):
         loader = self.loader_for(self.current_epoch, *self.place)
         self._begins = loader.begins
         return loader.batches
+
+    def on_train_start(self) -> None:
+        """Note that whatever there was to restore has been restored."""
+        self.has_begun = True
 
     def on_train_epoch_start(self) -> None:
         """Tell the model which epoch begins."""

@@ -13,8 +13,10 @@ from imlcmm.errors import ImlcmmError, ModelError, TrainingError
 from imlcmm.files import write_text
 from imlcmm.models import find_model
 from imlcmm.models.base import SentimentModel
+from imlcmm.models.card import call_name
 from imlcmm.training.module import Optimization
 from imlcmm.types import DataSpec
+from imlcmm.untrusted import check_type, read_yaml
 
 FOLDER = files("imlcmm") / "recipes"
 
@@ -61,7 +63,7 @@ def shipped_recipe(kind: str, model: type[SentimentModel], *, unlabelled: bool =
         file = FOLDER / kind / name
         if model.__module__.startswith("imlcmm.") and file.is_file():
             return _parse(file.read_text(encoding="utf-8"), str(file))
-    return Recipe(model.__name__)
+    return Recipe(call_name(model))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -72,7 +74,7 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise TrainingError(f"{path} cannot be read; give a recipe that `imlcmm tune` wrote, auto or none") from error
 
 
@@ -100,13 +102,23 @@ def build_model(model: type[SentimentModel], spec: DataSpec, options: Mapping[st
 
 
 def optimization_of(recipe: Recipe, **others: Any) -> Optimization:
-    """Give a recipe's optimisation, some of its options replaced."""
-    return Optimization(**{**recipe.optimization, **others})
+    """Give a recipe's optimisation, some of its options replaced.
+
+    Raises:
+        TrainingError: If there is no such option, or a value makes no sense.
+    """
+    options = {**recipe.optimization, **others}
+    try:
+        check_type(options, Optimization)
+    except ValueError as error:
+        raise TrainingError(f"the optimization of a recipe for {recipe.model} {error}; mend the recipe") from error
+    return Optimization(**options)
 
 
 def _parse(text: str, name: str) -> Recipe:
     try:
-        return Recipe(**yaml.safe_load(text))
-    except (yaml.YAMLError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"{name} is not a recipe ({reason}); it needs model, options and optimization") from error
+        content = read_yaml(text)
+        check_type(content, Recipe)
+        return Recipe(**content)
+    except (ValueError, TypeError) as error:
+        raise TrainingError(f"{name} is not a recipe: it {error}; it needs model, options and optimization") from error

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
+from sqlalchemy.exc import SQLAlchemyError
 
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.errors import TrainingError
@@ -60,10 +62,7 @@ def tune(
     space |= {f"optimization.{k}": v for k, v in OPTIMIZATION_SEARCH.items() if k not in fixed}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     name = f"{model.__name__} on {data.checksum}"
-    study = optuna.create_study(
-        storage=f"sqlite:///{folder / 'study.db'}", study_name=name, load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=0),
-    )  # fmt: skip
+    study = open_study(folder / "study.db", name)
 
     def error(trial: optuna.Trial) -> float:
         recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
@@ -91,6 +90,20 @@ def tune(
         f"valid MAE {best.value:.4f}, the best of {len(done)} trials"
     )
     return replace(found, source=source)
+
+
+def open_study(file: Path, name: str) -> optuna.Study:
+    """Open a study, or begin it.
+
+    Raises:
+        TrainingError: If the file is not one.
+    """
+    sampler = optuna.samplers.TPESampler(seed=0)
+    try:
+        return optuna.create_study(storage=f"sqlite:///{file}", study_name=name, load_if_exists=True, sampler=sampler)
+    except (SQLAlchemyError, OptunaError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"{file} is no study that can be gone on with ({reason}); remove it") from error
 
 
 def suggest(trial: optuna.Trial, key: str, values: Range | Choice) -> Any:

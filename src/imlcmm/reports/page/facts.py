@@ -1,6 +1,5 @@
 """What a page says in words and tables of data, runs and scores."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +48,6 @@ def run_facts(explainers: Sequence[Explainer], data: SentimentData) -> list[tupl
 def _run_facts(run: Run, model: SentimentModel, data: SentimentData) -> Iterator[tuple[str, str]]:
     used = run.description["data"]
     seeds = [seed.name.removeprefix("seed-") for seed in run.seeds]
-    epochs = [json.loads((seed / "metrics.json").read_text(encoding="utf-8")) for seed in run.seeds]
     same = used["checksum"] == data.checksum
     yield "model", model_name(run)
     yield "parameters trained", f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,}"
@@ -58,7 +56,7 @@ def _run_facts(run: Run, model: SentimentModel, data: SentimentData) -> Iterator
     yield "seeds", ", ".join(seeds)
     yield "options", _listed(changed_options(run))
     yield "optimisation", _listed(changed_optimization(run))
-    yield "epochs", ", ".join(f"{e['best_epoch'] + 1} of {e['epochs']}" for e in epochs)
+    yield "epochs", ", ".join(f"{e['best_epoch'] + 1} of {e['epochs']}" for e in run.outcomes)
     yield "minutes a seed", f"{run.training_seconds / 60 / len(seeds):.1f}"
 
 

@@ -1,6 +1,5 @@
 """A page about runs: what was trained, how well it does, where it fails and what it looks at."""
 
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from imlcmm.datasets.catalog import kind
 from imlcmm.datasets.loading import SentimentData
@@ -57,17 +55,6 @@ class Subject:
     def name(self) -> str:
         """Name of the run."""
         return self.evaluation.name
-
-    @property
-    def histories(self) -> list[pd.DataFrame]:
-        """The history of each seed."""
-        return [pd.read_csv(seed / "history.csv") for seed in self.explainer.run.seeds]
-
-    @property
-    def selected(self) -> list[int]:
-        """The selected epoch of each seed."""
-        files = [seed / "metrics.json" for seed in self.explainer.run.seeds]
-        return [int(json.loads(file.read_text(encoding="utf-8"))["best_epoch"]) for file in files]
 
 
 def write_report(folders: Sequence[Path], data: SentimentData, path: Path, split: str = "test") -> Report:
@@ -140,7 +127,8 @@ def _pictures(subjects: Sequence[Subject], data: SentimentData) -> dict[str, Any
     """Draw what every model has."""
     learning, terms, scatter, calibration = [], [], [], []
     for s in subjects:
-        histories, selected = s.histories, s.selected
+        run = s.explainer.run
+        histories, selected = run.histories, [outcome["best_epoch"] for outcome in run.outcomes]
         learning += [
             Picture("loss", charts.loss_curves(histories, selected), f"{s.name}: joint loss."),
             Picture("error", charts.error_curves(histories, selected), f"{s.name}: validation error of the sentiment."),
