@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from imlcmm.datasets import clip_manifest
+from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.clip_manifest import fates
 from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.datasets.label_file import SourceClip, find_clips
@@ -97,7 +98,7 @@ def extract(
         DataError: If no clip is found, every clip fails, or the parts were made with other options.
     """
     chosen = options or ExtractorOptions()
-    clips = find_clips(Path(videos), labels)
+    clips = find_clips(Path(videos), labels, find_kind(kind))
     parts = Path(out).with_name(f"{Path(out).name}.parts")
     _open_parts(parts, chosen)
     failures: dict[str, str] = {}
