@@ -382,3 +382,15 @@ def test_known_sources_are_not_doubted(tmp_path, caplog):
     assert data.sources_known
     assert not caplog.text
     assert "Source unknown" not in data_card(data)
+
+
+def test_a_dead_column_does_not_turn_padding_into_frames(tmp_path):
+    content = {"train": field_split("train", 4)}
+    del content["train"]["audio_lengths"], content["train"]["vision_lengths"]
+    content["train"]["audio"][:, 5:] = 0
+    lengths = loaded(tmp_path, content).train.lengths("audio").tolist()
+    content["train"]["audio"][:, :, 2] = np.nan
+    data = loaded(tmp_path, content)
+    assert data.train.lengths("audio").tolist() == lengths
+    assert max(lengths) <= 5
+    assert data.manifest["left_out"]["audio"] == [2]

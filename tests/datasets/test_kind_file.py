@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 from field_files import field_file, field_split
 
 from imlcmm.datasets.convert import convert
@@ -129,7 +130,7 @@ def test_an_exported_pickle_carries_its_rules(tmp_path):
 
 def test_a_label_file_is_read_by_the_kinds_columns(tmp_path):
     (tmp_path / "label.csv").write_text("video_id,clip_id,text,satisfaction,label,mode\nv,1,x,4,0,test\n")
-    (clip,) = find_clips(tmp_path, tmp_path / "label.csv", {"multimodal": "satisfaction"})
+    (clip,) = find_clips(tmp_path, tmp_path / "label.csv", parse_kind(yaml.safe_load(FIVE), ""))
     assert clip.labels == {"multimodal": 4.0}
 
 

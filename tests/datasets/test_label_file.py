@@ -2,6 +2,8 @@
 
 import pytest
 
+from imlcmm.datasets import extract as extraction
+from imlcmm.datasets.catalog import KINDS
 from imlcmm.datasets.label_file import find_clips, media_files
 from imlcmm.errors import DataError
 
@@ -45,7 +47,7 @@ def test_encodings_of_spreadsheets(videos, encoding):
     ("line", "message"),
     [
         ("v1,0001,x,high,,,,Positive,train", "line 2: label is 'high'"),
-        ("v1,0001,x,1,,,,Positive,dev", "line 2: mode is 'dev'"),
+        ("v1,0001,x,1,,,,Positive,held", "line 2: mode is 'held'"),
         ("v1,0001,x,1,,,,P,train\nv1,0001,y,1,,,,P,train", "occurs twice"),
     ],
 )
@@ -128,4 +130,123 @@ def test_the_video_of_a_row_goes_before_its_sound(videos):
     for name in ("0001.wma", "0001.gif.bak", "._0001.mp4"):
         (videos / "Raw/v1" / name).touch()
     (clip,) = find_clips(videos, write(videos, "v1,0001,x,0,,,,Neutral,valid"))
+    assert clip.path.name == "0001.mp4"
+
+
+def read(folder, content, kind="simsv2", encoding="utf-8"):
+    (folder / "label.csv").write_bytes(content.encode(encoding))
+    return find_clips(folder, folder / "label.csv", KINDS[kind])
+
+
+SHORT = "video_id,clip_id,text,label,mode\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (SHORT + "v1,1,x,0.4,train\n", "utf-8"),
+        (SHORT + "v1,1.0,x,0.4,TRAIN\n,,,,\n\n", "utf-8"),
+        (SHORT + " v1 , 0001 ,x, 0.4 , Train \n", "utf-8"),
+        ("\tVideo ID\tCLIP_ID\ttext\tLabel\tmode\t\n0\tv1\t0001\tx\t0,4\ttrain\t\n", "utf-16"),
+        ("sep=;\r\n" + SHORT.replace(",", ";") + "v1;0001;x;0,4;training\r\n", "utf-8-sig"),
+        ("Unnamed: 0," + SHORT + '0,v1,0001,x,"0,4",train\n', "utf-8"),
+    ],
+)
+def test_tables_of_spreadsheets(videos, content, encoding):
+    (clip,) = read(videos, content, encoding=encoding)
+    assert clip == ("v1$_$0001", videos / "Raw/v1/0001.mp4", "train", "x", {"multimodal": 0.4})
+
+
+def test_ids_matched_by_number_are_said_once(videos, caplog):
+    read(videos, SHORT + "v1,1,x,0,train\nv1,2,y,0,val\n")
+    assert [r.getMessage().split("label.csv: ")[1] for r in caplog.records] == [
+        "2 ids are matched to files by number, such as v1/1 as v1/0001"
+    ]
+
+
+def test_an_id_of_two_files_is_refused(videos):
+    (videos / "Raw/v1/01.mp4").touch()
+    with pytest.raises(DataError, match="line 2: v1/1 may be v1/0001, v1/01"):
+        read(videos, SHORT + "v1,1,x,0,train\n")
+
+
+@pytest.mark.parametrize("cell", ["nan", "NA", "-", ""])
+def test_a_cell_of_nothing_is_no_label(videos, cell):
+    (clip,) = read(videos, SHORT + f"v1,0001,x,{cell},train\n")
+    assert clip.labels == {}
+
+
+def test_commas_in_a_text_are_kept_and_said(videos, caplog):
+    first, _ = read(videos, SHORT + "v1,0001,well, no, yes,0.4,dev\nv1,0002,x,0,test\n")
+    assert (first.transcript, first.labels["multimodal"], first.split) == ("well, no, yes", 0.4, "valid")
+    assert "1 of 2 rows hold the separator" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (' "well, no"', "well, no"),
+        ('   "well, ""no"" and, ""yes"""', 'well, "no" and, "yes"'),
+        ('"said, ""no"""', 'said, "no"'),
+        ('"well, ""a"" or ""b"""', 'well, "a" or "b"'),
+        ('"one\n   ""two"""', 'one\n   "two"'),
+        ('a 5" disc', 'a 5" disc'),
+    ],
+)
+def test_quoted_cells_stay_as_they_are(videos, caplog, written, text):
+    (clip,) = read(videos, SHORT + f'"v1" , "0001" ,{written}, "0.4" ,train\n')
+    assert (clip.identifier, clip.transcript, clip.labels) == ("v1$_$0001", text, {"multimodal": 0.4})
+    assert not caplog.records
+
+
+def test_empty_cells_at_the_end_say_nothing(videos, caplog):
+    read(videos, SHORT.replace("\n", ",,\n") + "v1,0001,x,0.4,train,,\nv1,0002,x,0.4,train,\n")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (SHORT + "v1,0001,x,0,4,train\n", "line 2: 6 cells where the header has 5"),
+        (SHORT + "v1,0001,x,0.4\n", "line 2: 4 cells"),
+        (SHORT.replace("text", "text,note") + "v1,0001,x,y,z,0.4,train\n", "line 2: 7 cells"),
+        (SHORT + 'v1,0001,"x,0.4,train\nv1,0002,y,0,test\n', "line 2: a quotation mark"),
+        (SHORT + "v1,,x,0.4,train\n", "line 2: video_id or clip_id is empty"),
+        (SHORT + "\nv1,0001,x,3,train\nv1,0002,x,-2,train\n", "2 labels are not from -1 to 1 .simsv2.: line 3: label "
+         "is 3, line 4: label is -2; --kind mosi would fit"),
+        (SHORT + "v1,0001,x,70,train\n", "line 2: label is 70; mend them, or give a kind"),
+        (SHORT + "v1,0001,x,inf,train\n", "line 2: label is inf"),
+        ("PK\x03\x04rest", "is a spreadsheet .* save it as CSV UTF-8"),
+    ],
+)  # fmt: skip
+def test_doubtful_tables_are_refused_by_line(videos, content, message):
+    with pytest.raises(DataError, match=message):
+        read(videos, content)
+
+
+def test_extract_refuses_labels_out_of_range_before_it_extracts(videos, monkeypatch):
+    monkeypatch.setattr(extraction, "run_limited", lambda *_, **__: pytest.fail("a clip is extracted"))
+    (videos / "label.csv").write_text(SHORT + "v1,0001,x,3,train\n")
+    with pytest.raises(DataError, match="line 2: label is 3; --kind mosi would fit"):
+        extraction.extract(videos, videos / "out", labels=videos / "label.csv", kind="sims")
+    assert not (videos / "out.parts").exists()
+
+
+@pytest.mark.parametrize("part", ["../../etc", "/etc", "a/../../b", "a\\b", "x" * 300])
+@pytest.mark.parametrize("place", [0, 1])
+def test_ids_that_leave_the_folder_are_refused(videos, part, place):
+    ids = [part, "0001"] if place == 0 else ["v1", part]
+    with pytest.raises(DataError, match=r"line 2: .* is no id of a clip within the folder"):
+        read(videos, SHORT + f"{ids[0]},{ids[1]},x,0.4,train\n")
+
+
+def test_clips_without_a_label_are_counted(videos, caplog):
+    read(videos, SHORT + "v1,0001,x,,train\nv1,0002,y,0,train\n")
+    assert "1 of 2 clips have no label, though they are in a split" in caplog.text
+
+
+def test_the_more_usual_video_of_a_row_is_taken(videos):
+    for suffix in ("mts", "ogv", "rm", "gif"):
+        (videos / f"Raw/v1/0001.{suffix}").touch()
+    (clip,) = read(videos, SHORT + "v1,0001,x,0,train\n")
     assert clip.path.name == "0001.mp4"

@@ -108,6 +108,22 @@ def test_missing_frames_say_nothing_of_the_columns(tmp_path):
     assert data.manifest["splits"]["train"]["non_finite"]["audio"] == 7
 
 
+def test_many_frames_without_a_face_do_not_cost_its_columns(tmp_path):
+    audio = np.ones((10, 3))
+    audio[4:, 1:] = np.nan
+    data = load_dataset(written(tmp_path / "a", clip_of(audio)))
+    assert data.manifest["left_out"]["audio"] == []
+    assert data.train.batch([0]).masks["audio"][0].tolist() == [True] * 4 + [False] * 6
+
+
+def test_many_dead_columns_do_not_cost_the_frames(tmp_path):
+    audio = np.ones((10, 3))
+    audio[:, 1:] = np.nan
+    data = load_dataset(written(tmp_path / "a", clip_of(audio)))
+    assert data.manifest["left_out"]["audio"] == [1, 2]
+    assert data.train.batch([0]).masks["audio"].all()
+
+
 def test_other_splits_are_filled_with_the_means_of_train(tmp_path):
     with StoreWriter(tmp_path / "a", kind="simsv2", widths=WIDTHS) as store:
         bad = np.ones((2, 3)) * 100

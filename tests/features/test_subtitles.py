@@ -90,7 +90,6 @@ def test_reads_the_usual_encodings_of_chinese(tmp_path, encoding):
     "content",
     [
         "Ils étaient très fâchés, où ça".encode("latin-1"),
-        "plain".encode("utf-16-le"),
         b"\xff\xfe\x00",
         "Привет, как дела".encode("cp1251"),
     ],

@@ -100,7 +100,7 @@ def extract(
     """
     rules = find_kind(kind)
     chosen = options or ExtractorOptions()
-    clips = find_clips(Path(videos), labels, rules.sources)
+    clips = find_clips(Path(videos), labels, rules)
     parts = Path(out).with_name(f"{Path(out).name}.parts")
     _open_parts(parts, chosen)
     failures: dict[str, str] = {}

@@ -1,16 +1,24 @@
 """The clips of a folder, as the field lays them out: `label.csv` and `<video_id>/<clip_id>.mp4`, or just files."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pandas as pd
 
+from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.companions import is_shadow, tell_left_out
+from imlcmm.datasets.label_numbers import LABELS, check_range, read_number
+from imlcmm.datasets.label_table import LabelRow, read_rows
 from imlcmm.errors import DataError
-from imlcmm.features.formats import MEDIA, PICTURES
+from imlcmm.features.formats import MEDIA
+from imlcmm.untrusted import shown
 
-_LABELS = {"multimodal": "label", "text": "label_T", "audio": "label_A", "vision": "label_V"}
+_log = logging.getLogger(__name__)
+
+_LONGEST = 255
 _SPLITS = ("train", "valid", "test")
 
 
@@ -32,15 +40,15 @@ class SourceClip(NamedTuple):
     labels: dict[str, float]
 
 
-def find_clips(videos: Path, labels: Path | None, columns: Mapping[str, str] | None = None) -> list[SourceClip]:
+def find_clips(videos: Path, labels: Path | None, kind: Kind | None = None) -> list[SourceClip]:
     """List the clips: the rows of the label file in its order, or, without one, all media files, unlabelled.
 
     Raises:
-        DataError: If there are none, or the label file cannot be read as one.
+        DataError: If there are none, the label file cannot be read as one, or a label is outside the range of `kind`.
     """
     if not videos.is_dir():
         raise DataError(f"{videos} is no folder; give the folder that holds the clips")
-    clips = _labelled(videos, labels, columns or _LABELS) if labels else _unlabelled(videos)
+    clips = _labelled(videos, labels, kind) if labels else _unlabelled(videos)
     if not clips:
         raise DataError(f"{labels or videos}: no clips are found; media files end in {' '.join(sorted(MEDIA))}")
     return clips
@@ -84,62 +92,93 @@ def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _labelled(videos: Path, labels: Path, columns: Mapping[str, str]) -> list[SourceClip]:
-    table = _read_table(labels)
-    missing = [
-        c
-        for c in ("video_id", "clip_id", *(columns.values() if columns is not _LABELS else ["label"]), "mode")
-        if c not in table
-    ]
-    if missing:
-        raise DataError(f"{labels}: the columns {', '.join(missing)} are missing; it has {', '.join(table)}")
+def _labelled(videos: Path, labels: Path, kind: Kind | None) -> list[SourceClip]:
+    columns = (kind and kind.sources) or LABELS
     known = _media_files(videos)
-    clips = []
-    for line, row in enumerate(table.to_dict("records"), start=2):
-        if row["mode"] not in _SPLITS:
-            raise DataError(f"{labels}, line {line}: mode is '{row['mode']}'; it must be one of {', '.join(_SPLITS)}")
-        key = (row["video_id"], row["clip_id"])
-        clips.append(
-            SourceClip(
-                identifier="$_$".join(key),
-                path=known.get(key, videos / key[0] / f"{key[1]}.mp4"),
-                split=row["mode"],
-                transcript=row.get("text") or None,
-                labels={t: _number(row[c], labels, line, c) for t, c in columns.items() if row.get(c)},
-            )
-        )
+    by_number: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for key in known:
+        by_number.setdefault(_numbers(key), []).append(key)
+    clips, renamed, found = [], [], []
+    for row in read_rows(labels, columns):
+        where = f"{labels}, line {row.line}"
+        written, split = _written_ids(row, where), _split(row, where)
+        key = written if written in known else _by_number(written, by_number, where)
+        if key != written:
+            renamed.append(f"{'/'.join(written)} as {'/'.join(key)}")
+        found.append((row.line, _read_labels(row, where)))
+        path = known.get(key, videos / key[0] / f"{key[1]}.mp4")
+        clips.append(SourceClip("$_$".join(key), path, split, row.cells.get("text") or None, found[-1][1]))
+    check_range(found, labels, kind)
+    without = sum("multimodal" not in row for _, row in found)
+    if without:
+        _log.warning("%s: %d of %d clips have no label, though they are in a split", labels, without, len(found))
+    if renamed:
+        _log.warning("%s: %d ids are matched to files by number, such as %s", labels, len(renamed), renamed[0])
     twice = pd.Series([clip.identifier for clip in clips])
     if twice.duplicated().any():
         raise DataError(f"{labels}: the clip {twice[twice.duplicated()].iloc[0]} occurs twice")
     return clips
 
 
-def _read_table(labels: Path) -> pd.DataFrame:
-    """Read all cells as text: ids such as 0001 keep their zeros."""
-    for encoding in ("utf-8-sig", "gb18030"):
+def _written_ids(row: LabelRow, where: str) -> tuple[str, str]:
+    written = (row.cells["video_id"], row.cells["clip_id"])
+    for part in written:
+        if not part:
+            raise DataError(f"{where}: video_id or clip_id is empty; fill it in")
+        way = PurePosixPath(part)
+        if way.is_absolute() or ".." in way.parts or len(part.encode()) > _LONGEST or set(part) & set("\\\0"):
+            raise DataError(f"{where}: {shown(part)} is no id of a clip within the folder; mend it")
+    return written
+
+
+def _split(row: LabelRow, where: str) -> str:
+    if row.split is None:
+        raise DataError(f"{where}: mode is '{row.cells['mode']}'; it must be one of {', '.join(_SPLITS)}")
+    return row.split
+
+
+def _numbers(key: tuple[str, str]) -> tuple[str, ...]:
+    """Write ids without leading zeros and without the decimals that a spreadsheet adds."""
+    return tuple(re.sub(r"^0*([0-9]+?)(\.0+)?$", r"\1", part) for part in key)
+
+
+def _by_number(
+    written: tuple[str, str], by_number: dict[tuple[str, ...], list[tuple[str, str]]], where: str
+) -> tuple[str, str]:
+    """Find the file of ids that lost their zeros; ids without a file stay as they are."""
+    found = by_number.get(_numbers(written), [])
+    if len(found) > 1:
+        names = ", ".join("/".join(key) for key in found[:5])
+        raise DataError(f"{where}: {'/'.join(written)} may be {names}; write the ids as the files' names")
+    return found[0] if found else written
+
+
+def _read_labels(row: LabelRow, where: str) -> dict[str, float]:
+    numbers = {}
+    for target, column in LABELS.items():
+        cell = row.cells.get(column, "")
         try:
-            table = pd.read_csv(labels, dtype=str, keep_default_na=False, encoding=encoding)
-        except UnicodeDecodeError:
-            continue
-        except (OSError, ValueError) as error:
-            raise DataError(f"{labels} cannot be read as a table: {error}".replace("\n", " ")) from error
-        return table.rename(columns=str.strip)
-    raise DataError(f"{labels} is neither UTF-8 nor GB18030; save it as UTF-8")
+            number = read_number(cell)
+        except ValueError:
+            raise DataError(f"{where}: {column} is '{cell}', which is no number") from None
+        if number is not None:
+            numbers[target] = number
+    return numbers
 
 
 def _media_files(videos: Path) -> dict[tuple[str, str], Path]:
-    """Find `<video_id>/<clip_id>.*` in the folder, or in its folder `Raw`; what may hold pictures goes before sound."""
+    """Find `<video_id>/<clip_id>.*` in the folder, or in its folder `Raw`; of several, the more usual format."""
     roots = [root for root in (videos / "Raw", videos) if root.is_dir()]
     return {
         (path.parent.name, path.stem): path
         for root in reversed(roots)
-        for path in sorted(root.glob("*/*"), key=lambda path: (path.suffix.lower() in PICTURES, path))
-        if path.suffix.lower() in MEDIA and not is_shadow(path)
+        for path in sorted(_of_media(root.glob("*/*")), key=_usualness)
     }
 
 
-def _number(cell: str, labels: Path, line: int, column: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise DataError(f"{labels}, line {line}: {column} is '{cell}', which is no number") from None
+def _of_media(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.suffix.lower() in MEDIA and not is_shadow(path))
+
+
+def _usualness(path: Path) -> tuple[int, Path]:
+    return -MEDIA.index(path.suffix.lower()), path

@@ -104,7 +104,11 @@ class FieldSplit:
         lengths = self.lengths[modality]
         if lengths is not None:
             return int(lengths[row])
-        return 0 if frames is None else _last((frames != 0).any(axis=1))
+        if frames is None:
+            return 0
+        # A frame of zeros and NaN is padding in which a dead column goes on; one of NaN alone could not be measured.
+        finite = np.isfinite(frames)
+        return _last(((frames != 0) & finite).any(axis=1) | ~finite.any(axis=1))
 
 
 def field_splits(content: Any, path: Path, rules: Kind) -> dict[str, list[FieldSplit]]:

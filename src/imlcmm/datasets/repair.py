@@ -10,25 +10,28 @@ _SHARE = 0.5
 
 
 class Columns:
-    """Counts, frame by frame, what is finite in each column of one modality."""
+    """Counts what is finite in each column of one modality: in frames that mostly are, and in those that are at all."""
 
     def __init__(self, width: int) -> None:
         """Begin with no frame."""
-        self.frames = 0
-        self.finite: Int[np.ndarray, " width"] = np.zeros(width, np.int64)
-        self.sums: Float[np.ndarray, " width"] = np.zeros(width)
+        self.frames: Int[np.ndarray, " 2"] = np.zeros(2, np.int64)
+        self.finite: Int[np.ndarray, "2 width"] = np.zeros((2, width), np.int64)
+        self.sums: Float[np.ndarray, "2 width"] = np.zeros((2, width))
 
     def add(self, frames: Float[np.ndarray, "steps width"]) -> None:
-        """Count some frames; those without any finite value are missing, which says nothing of the columns."""
+        """Count some frames."""
         finite = np.isfinite(frames)
         if finite.all():
             self.frames += len(frames)
             self.finite += len(frames)
             self.sums += frames.sum(axis=0, dtype=np.float64)
             return
-        self.frames += int(finite.any(axis=1).sum())
-        self.finite += finite.sum(axis=0)
-        self.sums += np.where(finite, frames, 0).sum(axis=0, dtype=np.float64)
+        values = np.where(finite, frames, 0)
+        found = finite.sum(axis=1)
+        for row, chosen in enumerate((found > _SHARE * frames.shape[1], found > 0)):
+            self.frames[row] += int(chosen.sum())
+            self.finite[row] += finite[chosen].sum(axis=0)
+            self.sums[row] += values[chosen].sum(axis=0, dtype=np.float64)
 
 
 class Repair(NamedTuple):
@@ -44,13 +47,19 @@ class Repair(NamedTuple):
 
     @classmethod
     def of(cls, counts: Iterable[Columns]) -> "Repair":
-        """Decide by the frames that were counted, those of the train split where there is one."""
+        """Decide by the frames that were counted, those of the train split where there is one.
+
+        Either frames are judged first, and columns by the good ones, or columns first: whichever keeps more. Many
+        frames without a face must not cost the columns of the face, nor many dead columns all frames.
+        """
         counts = list(counts)
-        frames = sum(each.frames for each in counts)
+        frames = np.sum([each.frames for each in counts], axis=0)
         finite = np.sum([each.finite for each in counts], axis=0)
         sums = np.sum([each.sums for each in counts], axis=0)
-        left_out = finite < _SHARE * frames
-        return cls(left_out, np.where(left_out | (finite == 0), 0.0, sums / np.maximum(finite, 1)))
+        left_out = finite < _SHARE * frames[:, None]
+        row = int(np.argmax(frames * (~left_out).sum(axis=1)))
+        out, known = left_out[row], finite[row] > 0
+        return cls(out, np.where(known & ~out, sums[row] / np.maximum(finite[row], 1), 0.0))
 
     def __call__(
         self, frames: Float[np.ndarray, "steps width"]

@@ -24,7 +24,7 @@ from imlcmm.types import MODALITIES, TARGETS, Clip
 logger = logging.getLogger(__name__)
 
 _NAMED = 8
-_LABEL_TOLERANCE = 1e-4
+LABEL_TOLERANCE = 1e-4
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -191,7 +191,7 @@ def _label_row(clip: Clip, rules: Kind, where: str) -> np.ndarray:
     for target, value in clip.labels.items():
         if target not in TARGETS:
             raise DataError(f"{where}: there is no label '{target}'; choose from {', '.join(TARGETS)}")
-        if not rules.low - _LABEL_TOLERANCE <= value <= rules.high + _LABEL_TOLERANCE:
+        if not rules.low - LABEL_TOLERANCE <= value <= rules.high + LABEL_TOLERANCE:
             raise DataError(
                 f"{where}: the {target} label is {value:g}, but {rules.name} has labels from "
                 f"{rules.low:g} to {rules.high:g}; check the file or choose another kind"

@@ -58,8 +58,5 @@ _SOUNDING = {
 DEMUXERS = tuple(dict.fromkeys((*_MOVING, *_SOUNDING)))
 """FFmpeg's names of the formats; nothing else is opened."""
 
-PICTURES = frozenset(" ".join(_MOVING.values()).split())
-"""Endings of the names of files that may hold pictures."""
-
-MEDIA = PICTURES | frozenset(" ".join(_SOUNDING.values()).split())
-"""Endings of the names of all files that a folder is searched for."""
+MEDIA = tuple(" ".join((*_MOVING.values(), *_SOUNDING.values())).split())
+"""Endings of the names of all files that a folder is searched for: first what may hold pictures, then sound."""

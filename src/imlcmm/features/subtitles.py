@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from imlcmm.errors import MediaError
+from imlcmm.features.text_file import read_text
 from imlcmm.features.utterances import Utterance
 from imlcmm.features.words import join_words
 
 SUFFIXES = (".srt", ".vtt", ".txt")
 _LANGUAGE_TAGS = ("zh", "zh-CN", "zh-Hans", "zh-TW", "zh-Hant", "chs", "cht", "en", "en-US", "en-GB", "eng")
-_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _TIME = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d)(?:[.,](\d{1,3}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _LIKE_TIMES = re.compile(r".*\d:.*-->|.*-->.*\d:|\s*\d+:\d+(:\d+)?[.,]\d+\s")
@@ -50,8 +50,8 @@ def read_transcript(path: Path) -> list[Utterance] | str:
     """Read a transcript.
 
     Args:
-        path: A file of SubRip (.srt), WebVTT (.vtt) or plain text (.txt); UTF-8, UTF-16 with a byte order mark, or
-            Chinese in GB18030.
+        path: A file of SubRip (.srt), WebVTT (.vtt) or plain text (.txt); in an encoding that
+            `read_text` reads.
 
     Returns:
         The subtitles in order of time, without markup and those without words; of plain text, the text.
@@ -62,7 +62,7 @@ def read_transcript(path: Path) -> list[Utterance] | str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise MediaError(f"{path} is no transcript: give a file that ends in {', '.join(SUFFIXES)}")
-    text = _decode(path)
+    text = read_text(path, MediaError)
     if suffix == ".txt":
         return text.strip()
     lines = text.splitlines()
@@ -96,30 +96,6 @@ def _cues(utterances: Iterable[Utterance], mark: str, escape: Callable[[str], st
 def _clock(seconds: float, mark: str) -> str:
     minutes, milliseconds = divmod(max(0, round(seconds * 1000)), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
-
-
-def _decode(path: Path) -> str:
-    """Read a file of unknown encoding, and refuse what would be guessed."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read ({error.strerror}): check the path") from error
-    marked = next((encoding for bom, encoding in _BOMS.items() if content.startswith(bom)), None)
-    for encoding in (marked,) if marked else ("utf-8", "gb18030"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text and (encoding != "gb18030" or _is_chinese(text)):
-            return text
-    raise MediaError(f"{path} is neither UTF-8 nor Chinese in GB18030: save it as UTF-8")
-
-
-def _is_chinese(text: str) -> bool:
-    """Tell Chinese from another encoding's bytes, which GB18030 takes for rare characters."""
-    letters = [c for c in text if c > "\x7f" and c.isalpha()]
-    usual = [c for c in letters if c >= "\u4e00" and c.encode("gb2312", "ignore")]
-    return len(usual) > len(letters) / 2
 
 
 def _without_comments(lines: list[str]) -> list[str]:
