@@ -216,7 +216,7 @@ def test_empty_cells_at_the_end_say_nothing(videos, caplog):
          "is 3, line 4: label is -2; --kind mosi would fit"),
         (SHORT + "v1,0001,x,70,train\n", "line 2: label is 70; mend them, or give a kind"),
         (SHORT + "v1,0001,x,inf,train\n", "line 2: label is inf"),
-        ("PK\x03\x04rest", "is a spreadsheet .* save it as CSV UTF-8"),
+        ("PK\x03\x04" + "\0" * 22 + "\x13\0\0\0[Content_Types].xml", "is a spreadsheet .*: save it as CSV in UTF-8"),
     ],
 )  # fmt: skip
 def test_doubtful_tables_are_refused_by_line(videos, content, message):

@@ -47,6 +47,8 @@ def convert(
     """
     source, out = Path(source), Path(out)
     if source.is_dir():
+        if not store.is_store(source):
+            raise DataError(f"{source} is a folder but no store; give a .pkl file, or a folder of clips to extract")
         if out.suffix != ".pkl":
             raise DataError(f"{source} is a store already; to export it, give an output name that ends in .pkl")
         return export_pickle(SentimentData(source), out, progress=progress)

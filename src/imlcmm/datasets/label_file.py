@@ -132,7 +132,7 @@ def _written_ids(row: LabelRow, where: str) -> tuple[str, str]:
 
 
 def _split(row: LabelRow, where: str) -> str:
-    if row.split is None:
+    if row.split not in _SPLITS:
         raise DataError(f"{where}: mode is '{row.cells['mode']}'; it must be one of {', '.join(_SPLITS)}")
     return row.split
 

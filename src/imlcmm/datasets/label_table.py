@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imlcmm.datasets.label_numbers import LABELS, read_number
+from imlcmm.datasets.split_names import meant_split
 from imlcmm.errors import DataError
 from imlcmm.features.text_file import read_text
 
 _log = logging.getLogger(__name__)
 
 _NEEDED = ("video_id", "clip_id", "label", "mode")
-_SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "dev": "valid"}
-_SPLITS |= {"validation": "valid", "development": "valid", "test": "test", "testing": "test"}
-_SPREADSHEETS = {b"PK\x03\x04": "a spreadsheet (.xlsx or .ods)", b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)"}
 _LAST = "end of the file"
 
 
@@ -30,7 +28,7 @@ class LabelRow(NamedTuple):
     @property
     def split(self) -> str | None:
         """Name the split that the mode means; None if it means none."""
-        return _SPLITS.get(self.cells["mode"].casefold())
+        return meant_split(self.cells["mode"])
 
 
 def read_rows(labels: Path, columns: Mapping[str, str] = LABELS) -> list[LabelRow]:
@@ -43,7 +41,6 @@ def read_rows(labels: Path, columns: Mapping[str, str] = LABELS) -> list[LabelRo
     Raises:
         DataError: If the file is no table, columns are missing, or a row has not as many cells as the header.
     """
-    _refuse_spreadsheet(labels)
     text, offset = _without_hint(read_text(labels, DataError))
     own = {column.casefold(): LABELS[target] for target, column in columns.items()}
     # The field's label columns are not read where the kind names others.
@@ -72,16 +69,6 @@ def read_rows(labels: Path, columns: Mapping[str, str] = LABELS) -> list[LabelRo
             "it is read as part of the text", labels, len(absorbed), len(rows), absorbed[0],
         )  # fmt: skip
     return rows
-
-
-def _refuse_spreadsheet(labels: Path) -> None:
-    try:
-        with labels.open("rb") as file:
-            start = file.read(4)
-    except OSError:
-        return
-    if start in _SPREADSHEETS:
-        raise DataError(f"{labels} is {_SPREADSHEETS[start]}: open it and save it as CSV UTF-8")
 
 
 def _without_hint(text: str) -> tuple[str, int]:

@@ -1,22 +1,36 @@
 """The stack machine behind `read_pickle`: the opcodes and names that plain values and numpy arrays need."""
 
 import codecs
+import math
 import re
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from operator import mul
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 
 from imlcmm.datasets.lazy import LazyArray, Payload
+from imlcmm.file_kinds import TEXT_PICKLE
 
 _IN_FILE = 1 << 16
 _PIECE = 1 << 20
+_REST = 1 << 12
 _LONGEST_INTEGER = 255
 _DTYPE = re.compile(r"b1|[iu][1248]|f[248]|[US]\d{1,6}|O8?")
 _KEY_TYPES = (str, bytes, int, float, type(None))
+_OF_TEXT_PICKLES = (b"I", b"L", b"F", b"S", b"V", b"g", b"p")
+_WAYS_OUT = MappingProxyType(
+    {
+        "torch": "save tensors as numpy arrays (tensor.numpy())",
+        "pandas": "save tables as numpy arrays (frame.to_numpy())",
+        "scipy": "save matrices as numpy arrays (matrix.toarray())",
+        "joblib": "save it with pickle.dump(data, file, protocol=4)",
+    }
+)
 MARK: Final = object()
 
 _ACTIONS = MappingProxyType(
@@ -31,6 +45,18 @@ _ACTIONS = MappingProxyType(
             ("encode", ("_codecs",), "encode"),
             ("bytes", ("builtins", "__builtin__"), "bytes"),
             ("bytes", ("builtins", "__builtin__"), "bytearray"),
+            ("mapping", ("builtins", "__builtin__"), "dict"),
+            ("mapping", ("collections",), "OrderedDict"),
+            ("mapping", ("collections",), "defaultdict"),
+            ("mapping", ("collections",), "Counter"),
+            ("sequence", ("builtins", "__builtin__"), "list"),
+            ("sequence", ("builtins", "__builtin__"), "tuple"),
+            ("sequence", ("collections",), "deque"),
+            ("set", ("builtins", "__builtin__"), "set"),
+            ("set", ("builtins", "__builtin__"), "frozenset"),
+            ("factory", ("builtins", "__builtin__"), "int"),
+            ("factory", ("builtins", "__builtin__"), "float"),
+            ("factory", ("builtins", "__builtin__"), "str"),
         )
         for module in modules
     }
@@ -60,7 +86,11 @@ class PendingArray:
 
 
 class RefusedError(Exception):
-    """The file asks for something that is not allowed; the message says what."""
+    """The file holds something that is not read; the message says what, and what to do."""
+
+    def __init__(self, what: str, advice: str = "only plain values and numpy arrays are read from a pickle") -> None:
+        """Join the two."""
+        super().__init__(f"{what}; {advice}")
 
 
 class LongText:
@@ -72,12 +102,17 @@ class LongText:
 
 
 class PickleMachine:
-    """Runs the opcodes of one file."""
+    """Runs the opcodes of one file.
+
+    Attributes:
+        size: Bytes in the file.
+        spare: Bytes or items that may still be made by copying; no honest file repeats itself beyond its size.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         """Start with an empty stack at the beginning of the file."""
         self.file = file
-        self.size = file.seek(0, 2)
+        self.size = self.spare = file.seek(0, 2)
         file.seek(0)
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
@@ -87,18 +122,29 @@ class PickleMachine:
         """Execute until STOP and give what is on top of the stack."""
         while (code := self.take(1)) != b".":
             action = _OPCODES.get(code)
+            if action is None and code in _OF_TEXT_PICKLES:
+                raise RefusedError(f"is {TEXT_PICKLE.name}", TEXT_PICKLE.advice)
             if action is None:
                 raise RefusedError(
                     f"uses the pickle opcode {code!r}, which plain data saved with protocol 2 to 5 lacks"
                 )
             action(self)
-        return self.stack.pop()
+        value = self.stack.pop()
+        if self.file.read(_REST).strip(b"\0\t\r\n "):
+            raise RefusedError("goes on after its first object", "save all splits together as one dictionary")
+        return value
 
     def take(self, count: int) -> bytes:
         """Read exactly `count` bytes."""
         if count > self.size - self.file.tell():
             raise EOFError
         return self.file.read(count)
+
+    def spend(self, count: int) -> None:
+        """Account for what is copied: a small file could fill the memory by naming one part again and again."""
+        self.spare -= count
+        if self.spare < 0:
+            raise RefusedError("repeats its parts until they would fill the memory", "save it anew")
 
     def number(self, layout: str) -> int:
         """Read one number of the given `struct` layout."""
@@ -141,7 +187,7 @@ class PickleMachine:
     def text(self, layout: str) -> None:
         """Push a string; a long one stays in the file, since only array bytes of protocol 2 are that long."""
         payload = self.payload(layout)
-        self.push(payload.read().decode("utf-8", "replace") if payload.file is None else LongText(payload))
+        self.push(payload.read().decode("utf-8", "surrogatepass") if payload.file is None else LongText(payload))
 
     def old_string(self, layout: str) -> None:
         """Push a string of Python 2 as bytes, since its use alone tells whether it is text."""
@@ -160,7 +206,9 @@ class PickleMachine:
             raise TypeError
         action = _ACTIONS.get((module, name))
         if action is None:
-            raise RefusedError(f"asks for {f'{module}.{name}'[:120]!r}, which is not allowed")
+            asked = f"asks for {f'{module}.{name}'[:120]!r}, which is not allowed"
+            advice = _WAYS_OUT.get(module.partition(".")[0])
+            raise RefusedError(asked, advice) if advice else RefusedError(asked)
         self.push(Name(action))
 
     def stack_name(self) -> None:
@@ -178,17 +226,22 @@ class PickleMachine:
     def fill(self, values: list[Any]) -> None:
         """Add key and value pairs to the dictionary on top of the stack."""
         target = self.stack[-1]
-        keys = [key.read() if isinstance(key, Payload) and key.file is None else key for key in values[::2]]
-        # A nested tuple as a key would recurse in C while it is hashed.
-        if type(target) is not dict or not all(isinstance(key, _KEY_TYPES) for key in keys):
+        if type(target) is not dict:
             raise TypeError
-        target.update(zip(keys, values[1::2], strict=True))
+        target.update(zip(_hashable(values[::2]), values[1::2], strict=True))
 
     def dictionary(self) -> None:
         """Push a dictionary of the pairs down to the last mark."""
         pairs = self.marked()
         self.push({})
         self.fill(pairs)
+
+    def include(self, values: list[Any]) -> None:
+        """Add values to the set on top of the stack."""
+        target = self.stack[-1]
+        if type(target) is not set:
+            raise TypeError
+        target.update(_hashable(values))
 
     def make_tuple(self, count: int) -> None:
         """Replace the top values by a tuple of them."""
@@ -213,7 +266,7 @@ class PickleMachine:
                 target.value = target.value.newbyteorder(order)
         elif isinstance(target, PendingArray):
             _, shape, dtype, fortran, content = state
-            target.value = _filled(shape, dtype.value, bool(fortran), content)
+            target.value = _filled(self, shape, dtype.value, bool(fortran), content)
         else:
             raise RefusedError("sets the state of something that is no array")
 
@@ -222,9 +275,11 @@ class PickleMachine:
         if _ascii(encoding) not in ("latin1", "latin-1"):
             raise ValueError(encoding)
         if isinstance(text, str):
+            self.spend(len(text))
             return Payload(content=text.encode("latin-1"))
         if not isinstance(text, LongText):
             raise TypeError
+        self.spend(text.payload.length)
         if self.spill is None:
             self.spill = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the arrays that lie in it
         start = self.spill.seek(0, 2)
@@ -236,15 +291,36 @@ class PickleMachine:
         return Payload(file=self.spill, start=start, length=self.spill.tell() - start)
 
 
-def _filled(shape: Any, dtype: Any, fortran: bool, content: Any, axes: Any = None) -> LazyArray | list[Any]:
-    """Make an array of its parts; object arrays must be flat and become lists."""
-    if not isinstance(dtype, np.dtype) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("no dtype or a shape of other than integers")
+def _filled(
+    machine: PickleMachine, shape: Any, dtype: Any, fortran: bool, content: Any, axes: Any = None
+) -> LazyArray | list[Any]:
+    """Make an array of its parts; object arrays become lists."""
+    if not isinstance(dtype, np.dtype) or not all(type(n) is int and 0 <= n <= machine.size for n in shape):
+        raise ValueError("no dtype, or a shape of other than integers, or one that the file cannot hold")
     if dtype.kind == "O":
-        if type(content) is not list or len(shape) != 1 or len(content) != shape[0]:
-            raise RefusedError("holds an object array with more than one axis")
-        return content
+        return _nested(machine, shape, content)
+    if not dtype.itemsize:
+        raise ValueError("strings of no characters")
     return LazyArray(dtype, tuple(shape), _bytes(content), fortran=fortran, axes=None if axes is None else tuple(axes))
+
+
+def _nested(machine: PickleMachine, shape: Any, content: Any) -> list[Any]:
+    """Give an object array as lists in lists; its objects are always in row order."""
+    if type(content) is not list or not shape or math.prod(shape) != len(content):
+        raise RefusedError("holds an object array of uncommon form")
+    if len(shape) == 1:
+        return content
+    machine.spend(max(accumulate(shape, mul)))
+    nested: list[Any] = np.fromiter(content, object, len(content)).reshape(shape).tolist()
+    return nested
+
+
+def _hashable(values: Sequence[Any]) -> list[Any]:
+    """Give the keys of a dictionary or the values of a set; a nested tuple would recurse in C while it is hashed."""
+    plain = [one.read() if isinstance(one, Payload) and one.file is None else one for one in values]
+    if not all(isinstance(one, _KEY_TYPES) for one in plain):
+        raise RefusedError("holds a key of a dictionary, or a value of a set, that is neither text nor number")
+    return plain
 
 
 def _bytes(content: Any) -> Payload:
@@ -273,6 +349,7 @@ def _make_scalar(machine: PickleMachine, dtype: Any, content: Any) -> Any:
         raise RefusedError("holds a numpy scalar of type object")
     if dtype.value.itemsize == 0:
         return ""
+    machine.spend(dtype.value.itemsize)
     return np.frombuffer(_bytes(content).read(), dtype.value, count=1)[0].item()
 
 
@@ -281,7 +358,7 @@ def _make_from_buffer(
 ) -> PendingArray:
     """Make an array as protocol 5 stores it."""
     array = PendingArray()
-    array.value = _filled(shape, dtype.value, order == "F", content, axes if order == "K" else None)
+    array.value = _filled(machine, shape, dtype.value, order == "F", content, axes if order == "K" else None)
     return array
 
 
@@ -292,9 +369,40 @@ def _make_bytes(machine: PickleMachine, content: Any = None, *encoding: Any) -> 
     return Payload() if content is None else _bytes(content)
 
 
+def _make_mapping(machine: PickleMachine, *given: Any) -> dict[Any, Any]:
+    """Make a dictionary of another one, of a list of pairs, or empty; what makes missing values is never called."""
+    result: dict[Any, Any] = {}
+    for one in given:
+        if type(one) is dict:
+            return one
+        if type(one) is list:
+            machine.spend(len(one))
+            keys, values = zip(*one, strict=True) if one else ((), ())
+            result.update(zip(_hashable(keys), values, strict=True))
+        elif not (one is None or isinstance(one, Name)):
+            raise TypeError
+    return result
+
+
+def _make_sequence(machine: PickleMachine, items: Any = (), longest: Any = None) -> list[Any]:
+    """Make the list that a list, a tuple or a deque is here."""
+    if type(items) not in (list, tuple):
+        raise TypeError
+    machine.spend(len(items))
+    return list(items)
+
+
+def _make_set(machine: PickleMachine, items: Any = ()) -> set[Any]:
+    """Make a set of a list."""
+    if type(items) is not list and items != ():
+        raise TypeError
+    machine.spend(len(items))
+    return set(_hashable(items))
+
+
 def _no_call(machine: PickleMachine, *arguments: Any) -> Any:
-    """Refuse to make an array in another way than numpy's pickles do."""
-    raise RefusedError("builds an array in an unknown way")
+    """Refuse to make an array or a value in another way than pickles do."""
+    raise RefusedError("builds a value in an unknown way")
 
 
 _REDUCTIONS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
@@ -306,6 +414,10 @@ _REDUCTIONS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
         "dtype": _make_dtype,
         "encode": PickleMachine.latin,
         "bytes": _make_bytes,
+        "mapping": _make_mapping,
+        "sequence": _make_sequence,
+        "set": _make_set,
+        "factory": _no_call,
     }
 )
 
@@ -349,6 +461,9 @@ _OPCODES: MappingProxyType[bytes, Callable[[PickleMachine], Any]] = MappingProxy
         b"d": lambda m: m.dictionary(),
         b"s": lambda m: m.fill([m.stack.pop(-2), m.stack.pop()]),
         b"u": lambda m: m.fill(m.marked()),
+        b"\x8f": lambda m: m.push(set()),
+        b"\x90": lambda m: m.include(m.marked()),
+        b"\x91": lambda m: m.push(set(_hashable(m.marked()))),
         b"h": lambda m: m.push(m.memo[m.number("<B")]),
         b"j": lambda m: m.push(m.memo[m.number("<I")]),
         b"q": lambda m: m.memo.__setitem__(m.number("<B"), m.stack[-1]),

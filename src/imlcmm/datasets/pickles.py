@@ -5,33 +5,81 @@ a file names: the few names that numpy's pickles hold (1.x and 2.x) stand for fi
 refused. Long byte strings are left in the file, so memory does not grow with the arrays.
 """
 
+import gzip
+import logging
+import shutil
 import struct
+import tempfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from imlcmm.datasets.lazy import Payload
 from imlcmm.datasets.pickle_machine import MARK, LongText, Name, PendingArray, PendingDType, PickleMachine, RefusedError
 from imlcmm.errors import DataError
+from imlcmm.file_kinds import GZIP, HEAD, file_kind, text_kind
+
+logger = logging.getLogger(__name__)
+
+_PIECE = 1 << 20
+_LARGEST_RATIO = 200
+_FREE = 1 << 30
 
 
 def read_pickle(path: Path) -> Any:
     """Read a pickle of plain values and numpy arrays; arrays come back as `LazyArray`, object arrays as lists.
 
+    Dictionaries and lists of other types (ordered, with defaults, deques) come back as plain ones, and a pickle that is
+    packed with gzip is unpacked to a temporary file.
+
     Raises:
-        DataError: If the file asks for anything else (the message names it), is cut short or is no pickle.
+        DataError: If the file asks for anything else (the message names it), is cut short or is no pickle; other
+            formats are named.
     """
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, where a pickle is needed; give a file that ends in .pkl")
     try:
-        file = Path(path).open("rb")  # noqa: SIM115 - the lazy arrays go on reading from it
+        file: BinaryIO = path.open("rb")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; check the path") from error
+    if file_kind(file.read(HEAD)) is GZIP:
+        file = _unpacked(file, path)
+    file.seek(0)
+    head = file.read(HEAD)
+    kind = file_kind(head) or text_kind(head)
+    if kind is not None:
+        raise DataError(f"{path} is {kind.name}, where a pickle of protocol 2 to 5 is needed; {kind.advice}")
     try:
         return _resolve(PickleMachine(file).run())
     except RefusedError as refusal:
-        raise DataError(f"{path} {refusal}; only plain values and numpy arrays are read from a pickle") from refusal
+        raise DataError(f"{path} {refusal}") from refusal
     except EOFError as error:
         raise DataError(f"{path} is cut short; copy or download it again") from error
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise DataError(f"{path} is no intact pickle of protocol 2 to 5; copy it again or save it anew") from error
+
+
+def _unpacked(file: BinaryIO, path: Path) -> BinaryIO:
+    """Unpack a file into a temporary one, which lives as long as the arrays that lie in it."""
+    logger.info("%s is packed with gzip; it is unpacked to a temporary file", path)
+    size = file.seek(0, 2)
+    file.seek(0)
+    room = min(size * _LARGEST_RATIO, shutil.disk_usage(tempfile.gettempdir()).free - _FREE)
+    spill = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        with gzip.GzipFile(fileobj=file) as packed:
+            while piece := packed.read(_PIECE):
+                room -= len(piece)
+                if room < 0:
+                    raise DataError(
+                        f"{path} would unpack to more than {_LARGEST_RATIO} times its size or than the disk can hold; "
+                        "unpack it by hand with gunzip"
+                    )
+                spill.write(piece)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is packed with gzip and cut short or damaged; download it again") from error
+    return spill
 
 
 def _resolve(value: Any) -> Any:

@@ -52,23 +52,34 @@ class PaddedSequences:
 
 
 class RaggedSequences:
-    """Sequences that come as a list of one array a clip."""
+    """Sequences that come as a list of one array a clip; None and arrays without a number are clips without frames."""
 
     def __init__(self, arrays: list[Any], where: str) -> None:
         """Take the list; all arrays must have frames of one width."""
         self._arrays, self._where = arrays, where
-        shapes = [item.shape if isinstance(item, LazyArray) else numbers(item, where).shape for item in arrays]
+        shapes = [self._shape(item) for item in arrays]
+        first = next((shape for shape in shapes if shape != (0,)), None)
+        if first is None:
+            raise DataError(f"{where}: no clip has a frame; leave the key out")
         for position, shape in enumerate(shapes):
-            if len(shape) != 2 or shape[1] != shapes[0][1]:
+            if shape != (0,) and (len(shape) != 2 or shape[1] != first[1]):
                 raise DataError(f"{where}, clip {position}: shape {shape} is not (steps, width) as elsewhere")
-        self.clips, self.width = len(arrays), shapes[0][1]
+        self._empty = [shape == (0,) for shape in shapes]
+        self.clips, self.width = len(arrays), first[1]
         lengths = {shape[0] for shape in shapes}
         self.steps = lengths.pop() if len(lengths) == 1 else None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Give the (steps, width) frames of each clip in order."""
-        for item in self._arrays:
-            yield numbers(item, self._where)
+        for item, empty in zip(self._arrays, self._empty, strict=True):
+            yield np.zeros((0, self.width)) if empty else numbers(item, self._where)
+
+    def _shape(self, item: Any) -> tuple[int, ...]:
+        """Give the shape of a clip's frames, (0,) where there are none."""
+        if item is None:
+            return (0,)
+        shape = item.shape if isinstance(item, LazyArray) else numbers(item, self._where).shape
+        return shape if math.prod(shape) else (0,)
 
 
 def sequences(value: Any, where: str) -> Sequences:
@@ -86,8 +97,13 @@ def sequences(value: Any, where: str) -> Sequences:
     return RaggedSequences(value, where)
 
 
-def numbers(value: Any, where: str) -> np.ndarray:
+def numbers(value: Any, where: str, *, as_text: bool = False) -> np.ndarray:
     """Read numbers of any nesting into one array in memory.
+
+    Args:
+        value: An array, or lists of numbers or arrays.
+        where: Beginning of error messages.
+        as_text: Whether they may be written as text.
 
     Raises:
         DataError: Beginning with `where`, if they are not numbers or the nesting is uneven.
@@ -100,14 +116,19 @@ def numbers(value: Any, where: str) -> np.ndarray:
             array = np.asarray(_plain_lists(value))
         except (ValueError, OverflowError) as error:
             raise DataError(f"{where}: lists of uneven length, which make no array") from error
+    if as_text and array.dtype.kind in "US":
+        try:
+            return array.astype(np.float64)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}; numbers are needed") from error
     if array.dtype.kind not in _NUMBERS and array.size:
         raise DataError(f"{where}: numbers are needed, not {array.dtype.name}")
     return array
 
 
 def flat(value: Any, where: str) -> np.ndarray:
-    """Read one number a clip, (clips,) float64; axes of length one are dropped."""
-    array = numbers(value, where).astype(np.float64)
+    """Read one number a clip, (clips,) float64, which may be written as text; axes of length one are dropped."""
+    array = numbers(value, where, as_text=True).astype(np.float64)
     if array.ndim > 1 and array.size != array.shape[0]:
         raise DataError(f"{where}: shape {array.shape} is not one number for each clip")
     return array.reshape(-1)
@@ -119,9 +140,11 @@ def _rows(array: LazyArray | np.ndarray, begin: int, end: int) -> np.ndarray:
 
 
 def _plain_lists(value: Any) -> Any:
-    """Read the arrays inside nested lists."""
+    """Read the arrays inside nested lists; None among numbers is one that is missing."""
     if isinstance(value, LazyArray):
         return value.read()
+    if value is None:
+        return math.nan
     return [_plain_lists(item) for item in value] if isinstance(value, list) else value
 
 

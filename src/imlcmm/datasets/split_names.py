@@ -35,6 +35,11 @@ def text_keys(value: dict[Any, Any], where: str) -> dict[Any, Any]:
     return result
 
 
+def meant_split(name: str) -> str | None:
+    """Tell which split a name stands for, if any."""
+    return _MEANINGS.get(name.strip().casefold().replace("-", "_"))
+
+
 def meant_splits(entries: dict[Any, Any], path: Path) -> dict[str, tuple[str, Any]]:
     """Find which split each name stands for, `dev` for valid for example; what was taken for what is logged.
 
@@ -46,7 +51,7 @@ def meant_splits(entries: dict[Any, Any], path: Path) -> dict[str, tuple[str, An
     """
     result: dict[str, tuple[str, Any]] = {}
     for name, value in entries.items():
-        meaning = _MEANINGS.get(name.strip().lower().replace("-", "_")) if isinstance(name, str) else None
+        meaning = meant_split(name) if isinstance(name, str) else None
         if meaning is None:
             raise _unknown(f"a split '{str(name)[:40]}'", path)
         if meaning in result:

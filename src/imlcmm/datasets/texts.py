@@ -10,6 +10,7 @@ from imlcmm.errors import DataError
 logger = logging.getLogger(__name__)
 
 _LONGEST_ID = 1000
+_MOST_PARTS = 8
 _SEPARATOR = "$_$"
 
 
@@ -81,7 +82,7 @@ def _parts(item: Any, where: str) -> list[Any]:
     item = item.read().tolist() if isinstance(item, LazyArray) else item
     if not isinstance(item, list):
         return [item]
-    if not 0 < len(item) <= _LONGEST_ID:
+    if not 0 < len(item) <= _MOST_PARTS:
         raise DataError(f"{where}: an id of {len(item)} parts; give one or a few, such as video and clip")
     return [_unwrapped(part) for part in item]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imlcmm.errors import MediaError, MissingPackageError
 from imlcmm.features.formats import DEMUXERS
 from imlcmm.features.media_limits import STILL, USUAL, MediaLimits
+from imlcmm.file_kinds import HEAD, file_kind
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -91,6 +92,10 @@ def opened(path: Path) -> Iterator["InputContainer"]:
     try:
         container = av.open(f"file:{path}", metadata_errors="replace", container_options=allowed)
     except (av.FFmpegError, ValueError) as error:
+        with path.open("rb") as file:
+            kind = file_kind(file.read(HEAD))
+        if kind is not None:
+            raise MediaError(f"{quoted(path)} is {kind.name}, not a video or sound file: {kind.advice}") from error
         reason = getattr(error, "strerror", None) or error
         raise MediaError(
             f"{quoted(path)} cannot be read as a video or sound file ({reason}): give a complete file of a usual format"

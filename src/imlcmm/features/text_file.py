@@ -4,6 +4,7 @@ from pathlib import Path
 
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.text_encoding import describe, find_encoding
+from imlcmm.file_kinds import HEAD, file_kind
 
 
 def read_text(path: Path, refusal: type[ImlcmmError]) -> str:
@@ -17,12 +18,15 @@ def read_text(path: Path, refusal: type[ImlcmmError]) -> str:
         The text without its mark; UTF-16 without a mark is read where nothing else is possible.
 
     Raises:
-        ImlcmmError: The one given, if the file cannot be read or its encoding is another or in doubt.
+        ImlcmmError: The one given, if the file cannot be read, is no text, or its encoding is another or in doubt.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise refusal(f"{path} cannot be read ({error.strerror}): check the path") from error
+    kind = file_kind(content[:HEAD]) if content else None
+    if kind is not None:
+        raise refusal(f"{path} is {kind.name}, not text: {kind.advice}")
     encoding = find_encoding(content)
     if encoding is None:
         raise refusal(f"{path} {describe(content)}: save it as UTF-8 (in a spreadsheet as 'CSV UTF-8')")
