@@ -127,7 +127,7 @@ def test_plain_text_is_one_text_and_emptiness_is_allowed(tmp_path):
 
 
 def test_files_that_are_no_transcripts_are_refused(tmp_path):
-    with pytest.raises(MediaError, match=r"\.srt, \.vtt, \.txt"):
+    with pytest.raises(MediaError, match=r"\.srt, \.vtt, \.ass, \.ssa, \.lrc, \.txt"):
         read_transcript(tmp_path / "a.docx")
     with pytest.raises(MediaError, match="check the path"):
         read_transcript(tmp_path / "absent.srt")

@@ -38,7 +38,7 @@ def test_little_chinese_is_enough(tmp_path, text):
         ("Фильм хороший", "cp1251", "Windows-1251"),
         ("Привет, как дела", "koi8-r", "Windows-1251"),
         ("垃圾", "gb18030", "neither UTF-8 nor Chinese"),
-        ("a\0\0b", "latin-1", "is no text"),
+        ("a\0\0b" * 9, "latin-1", "is no text"),
     ],
 )
 @pytest.mark.parametrize("frame", ["{}", "video_id,text,label\nv1,{},0.4\n"])

@@ -22,7 +22,8 @@ def predict(
     Args:
         paths: Files, or folders of files.
         model: Run or checkpoint; without it the starter model, which reads text alone.
-        transcript: What is said, for a single file; otherwise a .srt, .vtt or .txt beside each file, or the speech.
+        transcript: What is said in a single file, or a file of it; otherwise a .srt, .vtt, .ass, .ssa, .lrc or .txt
+            beside each file, or the speech.
         pictures: Folder of the timeline pictures; without it there are none.
         export: File to write: .json, .csv or .parquet, and for a single file .srt, .vtt or .eaf.
         extractor: What to extract with.
@@ -30,6 +31,7 @@ def predict(
     from tqdm import tqdm
 
     from imlcmm.datasets.label_file import media_files
+    from imlcmm.features.subtitles import given_transcript
     from imlcmm.prediction.description import describe_prediction
     from imlcmm.prediction.export import export as write
     from imlcmm.prediction.predictor import Predictor
@@ -38,10 +40,11 @@ def predict(
     files = media_files(paths)
     if transcript is not None and len(files) != 1:
         raise MediaError(f"--transcript is for one file, but there are {len(files)}; put a .txt beside each")
+    given = None if transcript is None else given_transcript(transcript)
     predictor = Predictor.load(model, extractor)
     predictions = []
     for path in tqdm(files, desc="predicting", unit="file", disable=None if len(files) > 1 else True):
-        predictions.append(predictor(path, transcript=transcript))
+        predictions.append(predictor(path, transcript=given))
         show(describe_prediction(predictions[-1]))
         if pictures and predictions[-1].utterances:
             pictures.mkdir(parents=True, exist_ok=True)

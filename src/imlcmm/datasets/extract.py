@@ -27,7 +27,7 @@ from imlcmm.errors import DataError, MediaError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles import find_sidecar, read_sidecar
-from imlcmm.features.words import join_words
+from imlcmm.features.words import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.types import MODALITIES, Clip
 from imlcmm.untrusted import check_type, inside, read_json
@@ -126,17 +126,21 @@ def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip], N
     sets = {m: f.describe() for m, f in extractor.feature_sets.items()}
 
     def do(clip: SourceClip) -> None:
-        _write_part(clip, extractor(clip.path, transcript=_given_transcript(clip)), sets, parts)
+        said, words = _given_transcript(clip)
+        _write_part(clip, extractor(clip.path, transcript=said, words=words), sets, parts)
 
     return do
 
 
-def _given_transcript(clip: SourceClip) -> str | None:
-    """Give the transcript of the label file, or of a file beside the clip."""
+def _given_transcript(clip: SourceClip) -> tuple[str | None, list[Word]]:
+    """Give the transcript of the label file, or of a file beside the clip with the times that words have there."""
     if clip.transcript is not None:
-        return clip.transcript
+        return clip.transcript, []
     found = read_sidecar(clip.path)
-    return join_words(utterance.text for utterance in found) if isinstance(found, list) else found
+    if not isinstance(found, list):
+        return found, []
+    words = [word for one in found for word in one.words] if all(one.words for one in found) else []
+    return join_words(one.text for one in found), words
 
 
 def _open_parts(parts: Path, options: ExtractorOptions) -> None:

@@ -13,6 +13,7 @@ from imlcmm.datasets.companions import is_shadow, tell_left_out
 from imlcmm.datasets.label_numbers import LABELS, check_range, read_number
 from imlcmm.datasets.label_table import LabelRow, read_rows
 from imlcmm.errors import DataError
+from imlcmm.features.clean_text import path_text
 from imlcmm.features.formats import MEDIA
 from imlcmm.untrusted import shown
 
@@ -70,7 +71,9 @@ def media_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _unlabelled(videos: Path) -> list[SourceClip]:
-    return [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in _inside(videos)]
+    clips = [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in _inside(videos)]
+    _refuse_twins(clips, videos)
+    return clips
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -83,9 +86,9 @@ def _inside(folder: Path) -> list[Path]:
 
 def _identifier(path: Path, videos: Path) -> str:
     """Name a file by its folder and its name; the suffix stays where it tells two files apart."""
-    inside = path.relative_to(videos)
+    inside = PurePosixPath(path_text(path.relative_to(videos).as_posix()))
     twins = [p for p in path.parent.glob(f"{_escaped(path.stem)}.*") if p.suffix.lower() in MEDIA]
-    return f"{inside.parent.as_posix()}$_${path.name if len(twins) > 1 else path.stem}"
+    return f"{inside.parent.as_posix()}$_${inside.name if len(twins) > 1 else inside.stem}"
 
 
 def _escaped(name: str) -> str:
@@ -114,10 +117,14 @@ def _labelled(videos: Path, labels: Path, kind: Kind | None) -> list[SourceClip]
         _log.warning("%s: %d of %d clips have no label, though they are in a split", labels, without, len(found))
     if renamed:
         _log.warning("%s: %d ids are matched to files by number, such as %s", labels, len(renamed), renamed[0])
-    twice = pd.Series([clip.identifier for clip in clips])
-    if twice.duplicated().any():
-        raise DataError(f"{labels}: the clip {twice[twice.duplicated()].iloc[0]} occurs twice")
+    _refuse_twins(clips, labels)
     return clips
+
+
+def _refuse_twins(clips: list[SourceClip], where: Path) -> None:
+    twice = pd.Series([clip.identifier for clip in clips], dtype=object)
+    if twice.duplicated().any():
+        raise DataError(f"{where}: the clip {twice[twice.duplicated()].iloc[0]} occurs twice")
 
 
 def _written_ids(row: LabelRow, where: str) -> tuple[str, str]:

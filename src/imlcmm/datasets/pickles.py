@@ -1,8 +1,8 @@
 """A closed reader of pickles: plain values and numpy arrays, nothing else, and nothing in the file is ever run.
 
 The machine behind it has the opcodes of protocols 2 to 5 that such values need. It calls no function that
-a file names: the few names that numpy's pickles hold (1.x and 2.x) stand for fixed actions here, every other name is
-refused. Long byte strings are left in the file, so memory does not grow with the arrays.
+a file names: the few names that numpy's pickles (1.x and 2.x) and plain containers hold stand for fixed actions here,
+every other name is refused. Long byte strings are left in the file, so memory does not grow with the arrays.
 """
 
 import gzip
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from imlcmm.datasets.lazy import Payload
-from imlcmm.datasets.pickle_machine import MARK, LongText, Name, PendingArray, PendingDType, PickleMachine, RefusedError
+from imlcmm.datasets.pickle_machine import PickleMachine
+from imlcmm.datasets.pickle_values import MARK, LongText, Name, PendingArray, PendingDType, RefusedError
 from imlcmm.errors import DataError
 from imlcmm.file_kinds import GZIP, HEAD, file_kind, text_kind
 

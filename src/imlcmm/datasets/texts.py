@@ -6,6 +6,7 @@ from typing import Any
 
 from imlcmm.datasets.lazy import LazyArray, Payload
 from imlcmm.errors import DataError
+from imlcmm.features.clean_text import clean_text
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ def transcripts(value: Any, where: str) -> list[str]:
         DataError: Beginning with `where`, if something else is among them or bytes are in an unknown encoding.
     """
     items = _decoded([_unwrapped(item) for item in _items(value, where)], where)
-    return [_transcript(item, f"{where}, clip {row}") for row, item in enumerate(items)]
+    return [clean_text(_transcript(item, f"{where}, clip {row}")) for row, item in enumerate(items)]
 
 
 def identifiers(value: Any, where: str) -> list[str]:
@@ -38,7 +39,7 @@ def identifiers(value: Any, where: str) -> list[str]:
         texts = [_part(next(parts), own, number) for number in range(len(row))]
         if sum(map(len, texts)) > _LONGEST_ID:
             raise DataError(f"{own}: the id is longer than {_LONGEST_ID} characters; give a short one")
-        found.append(_SEPARATOR.join(texts))
+        found.append(clean_text(_SEPARATOR.join(texts)))
     return found
 
 

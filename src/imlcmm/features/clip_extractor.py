@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from imlcmm.features.clean_text import clean_text
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.media import MediaInfo, probe
@@ -153,8 +154,8 @@ class ClipExtractor:
         missing: dict[str, str],
     ) -> tuple[str, tuple[Word, ...]]:
         """Find what is said, given or heard, and when."""
-        if given is not None and given.strip():
-            said = given.strip()
+        said = clean_text(given or "").strip()
+        if said:
             return said, tuple(timed or spread_words(said, speech or [(0.0, len(sound) / SOUND_RATE)]))
         if given is None and speech and self.options.transcribe:
             heard = [word for utterance in self.transcriber(sound) for word in utterance.words]

@@ -1,24 +1,29 @@
-"""Transcripts that lie beside a video: SubRip and WebVTT, read and written, and plain text."""
+"""Transcripts that lie beside a video: found, read whatever their format, and written."""
 
 import html
-import re
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from imlcmm.errors import MediaError
+from imlcmm.features.clean_text import clean_text
+from imlcmm.features.cues import Cue
+from imlcmm.features.lyrics import lyrics_cues
+from imlcmm.features.rolling import unrolled
+from imlcmm.features.subrip import subrip_cues, webvtt_cues
+from imlcmm.features.substation import substation_cues
 from imlcmm.features.text_file import read_text
 from imlcmm.features.utterances import Utterance
-from imlcmm.features.words import join_words
 
-SUFFIXES = (".srt", ".vtt", ".txt")
+_READERS: dict[str, Callable[[list[str], Path], list[Cue]]] = {
+    ".srt": subrip_cues,
+    ".vtt": webvtt_cues,
+    ".ass": substation_cues,
+    ".ssa": substation_cues,
+    ".lrc": lyrics_cues,
+}
+SUFFIXES = (*_READERS, ".txt")
 _LANGUAGE_TAGS = ("zh", "zh-CN", "zh-Hans", "zh-TW", "zh-Hant", "chs", "cht", "en", "en-US", "en-GB", "eng")
-_TIME = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d)(?:[.,](\d{1,3}))?"
-_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_LIKE_TIMES = re.compile(r".*\d:.*-->|.*-->.*\d:|\s*\d+:\d+(:\d+)?[.,]\d+\s")
-_TAGS = re.compile(
-    r"</?(?:i|b|u|s|c|v|font|ruby|rt|lang)(?:[\s.][^<>]*)?>|<(?:\d+:)?\d+:\d+[.,]\d+>|\{\\[^{}]*\}", re.IGNORECASE
-)
-_NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
 def find_sidecar(video: Path) -> Path | None:
@@ -46,15 +51,31 @@ def read_sidecar(video: Path) -> list[Utterance] | str | None:
     return None if sidecar is None else read_transcript(sidecar)
 
 
+def given_transcript(text: str) -> list[Utterance] | str:
+    """Read what somebody gives for a transcript: the words, or the name of a file that holds them.
+
+    Raises:
+        MediaError: If it is the name of a file that is not there or cannot be read.
+    """
+    if not text.lower().endswith(SUFFIXES) or "\n" in text:
+        return text
+    if os.path.isfile(text):  # noqa: PTH113 - a Path complains of long texts
+        return read_transcript(Path(text))
+    if len(text.split()) > 1:
+        return text
+    raise MediaError(f"there is no transcript {text}: check the path")
+
+
 def read_transcript(path: Path) -> list[Utterance] | str:
     """Read a transcript.
 
     Args:
-        path: A file of SubRip (.srt), WebVTT (.vtt) or plain text (.txt); in an encoding that
-            `read_text` reads.
+        path: A file of SubRip (.srt), WebVTT (.vtt), SubStation (.ass, .ssa), lyrics (.lrc) or plain text (.txt); in an
+            encoding that `read_text` reads.
 
     Returns:
-        The subtitles in order of time, without markup and those without words; of plain text, the text.
+        The subtitles in order of time, without markup and those without words, and with the times of words where the
+        file has them; of plain text, the text.
 
     Raises:
         MediaError: If the file cannot be read, or a subtitle is broken; it names the line.
@@ -65,10 +86,8 @@ def read_transcript(path: Path) -> list[Utterance] | str:
     text = read_text(path, MediaError)
     if suffix == ".txt":
         return text.strip()
-    lines = text.splitlines()
-    if suffix == ".vtt":
-        lines = _without_comments(lines)
-    return sorted(_subtitles(lines, path, is_vtt=suffix == ".vtt"), key=lambda one: one.start)
+    cues = [cue for cue in _READERS[suffix](text.splitlines(), path) if cue.lines]
+    return [cue.utterance() for cue in unrolled(sorted(cues, key=lambda cue: cue.start))]
 
 
 def write_srt(utterances: Iterable[Utterance]) -> str:
@@ -87,7 +106,7 @@ def write_vtt(utterances: Iterable[Utterance]) -> str:
 
 def _cues(utterances: Iterable[Utterance], mark: str, escape: Callable[[str], str]) -> Iterator[str]:
     for one in utterances:
-        lines = [escape(" ".join(line.split())) for line in one.text.splitlines() if line.strip()]
+        lines = [escape(" ".join(line.split())) for line in clean_text(one.text).splitlines() if line.strip()]
         if lines:
             times = f"{_clock(one.start, mark)} --> {_clock(one.end, mark)}"
             yield "\n".join([times, *lines]) + "\n"
@@ -96,73 +115,3 @@ def _cues(utterances: Iterable[Utterance], mark: str, escape: Callable[[str], st
 def _clock(seconds: float, mark: str) -> str:
     minutes, milliseconds = divmod(max(0, round(seconds * 1000)), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
-
-
-def _without_comments(lines: list[str]) -> list[str]:
-    """Empty the lines of WebVTT's blocks that are no subtitles, so that the others keep their numbers."""
-    kept, skipping, fresh = [], False, True
-    for line in lines:
-        skipping = bool(line.strip()) and (skipping or (fresh and bool(_NO_CUE.match(line))))
-        fresh = not line.strip()
-        kept.append("" if skipping else line)
-    return kept
-
-
-def _subtitles(lines: list[str], path: Path, *, is_vtt: bool) -> Iterator[Utterance]:
-    """Read subtitle after subtitle: from each line of times to the next one, less the name that stands above that."""
-    at = [number for number, line in enumerate(lines) if _TIMES.fullmatch(line)]
-    heads = [number - _has_name(lines, number, is_vtt) for number in at]
-    _check_rest(lines, 0, heads[0] if heads else len(lines), path)
-    for number, until in zip(at, [*heads, len(lines)][1:], strict=False):
-        end = next((n for n in range(number + 1, until) if not lines[n].strip()), until) if is_vtt else until
-        _check_rest(lines, end, until, path)
-        start, stop = _read_times(lines, number, path)
-        for place in range(number + 1, end):
-            if _is_broken(lines, place):
-                raise _broken(lines, place, path)
-        text = _plain(lines[number + 1 : end], is_vtt=is_vtt)
-        if text:
-            yield Utterance(start, stop, text)
-
-
-def _has_name(lines: list[str], number: int, is_vtt: bool) -> bool:
-    """Tell whether the line above the times is the subtitle's number, or in WebVTT any name."""
-    above = lines[number - 1].strip() if number else ""
-    alone = number < 2 or not lines[number - 2].strip()
-    return above.isdecimal() or (is_vtt and bool(above) and alone)
-
-
-def _check_rest(lines: list[str], first: int, last: int, path: Path) -> None:
-    """Refuse words that belong to no subtitle."""
-    for number in range(first, last):
-        if lines[number].strip():
-            follower = number + 1 if number + 1 < last and lines[number].strip().isdecimal() else number
-            raise _broken(lines, follower, path)
-
-
-def _is_broken(lines: list[str], number: int) -> bool:
-    """Tell whether a line was meant to be times."""
-    follows_number = lines[number - 1].strip().isdecimal() and "-->" in lines[number]
-    return follows_number or bool(_LIKE_TIMES.match(lines[number]))
-
-
-def _broken(lines: list[str], number: int, path: Path) -> MediaError:
-    return MediaError(
-        f"{path}, line {number + 1}: '{lines[number].strip()[:60]}' stands where a subtitle's times should: "
-        "write them as 00:00:01,000 --> 00:00:02,500"
-    )
-
-
-def _read_times(lines: list[str], number: int, path: Path) -> tuple[float, float]:
-    found = _TIMES.fullmatch(lines[number])
-    fields = [int(field or 0) for field in found.groups()] if found else []
-    start, end = ((((h * 60 + m) * 60 + s) * 1000 + ms) / 1000 for h, m, s, ms in (fields[:4], fields[4:]))
-    if end < start:
-        raise MediaError(f"{path}, line {number + 1}: '{lines[number].strip()[:60]}' ends before it begins: mend it")
-    return start, end
-
-
-def _plain(lines: list[str], *, is_vtt: bool) -> str:
-    """Join the lines of a subtitle and take its markup out."""
-    text = (" ".join(_TAGS.sub("", line).split()) for line in lines)
-    return join_words(html.unescape(line) if is_vtt else line for line in text if line)

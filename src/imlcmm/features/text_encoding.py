@@ -75,7 +75,7 @@ def find_encoding(content: bytes) -> str | None:
     if _decoded(content, "utf-8") is not None and b"\x1b$" not in content:
         return "utf-8"
     if b"\0" in content:
-        return _utf16_without_mark(content)
+        return "utf-8" if _is_soiled_utf8(content) else _utf16_without_mark(content)
     return GB18030 if _likely(content) == _WRITINGS[0].title else None
 
 
@@ -97,6 +97,12 @@ def _decoded(content: bytes, encoding: str) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if "\0" in text else text
+
+
+def _is_soiled_utf8(content: bytes) -> bool:
+    """Tell UTF-8 in which a few zero bytes and other controls stand, at the end for example."""
+    controls = sum(byte < 0x20 and byte not in b"\t\n\r" for byte in content)
+    return controls * 10 <= len(content) and _decoded(content.replace(b"\0", b""), "utf-8") is not None
 
 
 def _utf16_without_mark(content: bytes) -> str | None:

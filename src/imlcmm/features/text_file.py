@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from imlcmm.errors import ImlcmmError
+from imlcmm.features.clean_text import clean_text
 from imlcmm.features.text_encoding import describe, find_encoding
 from imlcmm.file_kinds import HEAD, file_kind
 
@@ -15,7 +16,8 @@ def read_text(path: Path, refusal: type[ImlcmmError]) -> str:
         refusal: The error to raise.
 
     Returns:
-        The text without its mark; UTF-16 without a mark is read where nothing else is possible.
+        The text without its mark and without what is no writing (`clean_text`); UTF-16 without a mark is read where
+        nothing else is possible.
 
     Raises:
         ImlcmmError: The one given, if the file cannot be read, is no text, or its encoding is another or in doubt.
@@ -30,4 +32,4 @@ def read_text(path: Path, refusal: type[ImlcmmError]) -> str:
     encoding = find_encoding(content)
     if encoding is None:
         raise refusal(f"{path} {describe(content)}: save it as UTF-8 (in a spreadsheet as 'CSV UTF-8')")
-    return content.decode(encoding)
+    return clean_text(content.decode(encoding))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.features.clean_text import clean_text
 from imlcmm.features.regions import Region, SpeechClock, stretches
 from imlcmm.features.sound import SOUND_RATE
 from imlcmm.features.utterances import Utterance, cut_utterances
@@ -115,7 +116,7 @@ class Transcriber:
         words: list[Word] = []
         for segment in segments:
             if _is_credible(segment):
-                words += [Word(w.word, float(w.start), float(w.end)) for w in segment.words or ()]
+                words += [Word(clean_text(w.word), float(w.start), float(w.end)) for w in segment.words or ()]
             # The rest is too short for a word; Whisper would take it for half a minute, and fill it.
             if segment.end > len(sound) / SOUND_RATE - _SHORTEST_WORD:
                 break

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from imlcmm.features.clean_text import clean_text
 from imlcmm.features.media import MediaInfo
 from imlcmm.features.media_limits import USUAL, MediaLimits
 from imlcmm.features.regions import stretches
@@ -19,7 +20,7 @@ SHORT, WINDOW, STRETCH = 15.0, 10.0, 30.0
 def find_utterances(
     path: Path,
     info: MediaInfo,
-    transcript: str | None,
+    transcript: str | list[Utterance] | None,
     listener: Transcriber | None,
     limits: MediaLimits = USUAL,
 ) -> list[Utterance]:
@@ -31,7 +32,7 @@ def find_utterances(
     Args:
         path: The media file.
         info: What it holds.
-        transcript: What is said; None looks for a file beside it, and then listens.
+        transcript: What is said, or when, too; None looks for a file beside it, and then listens.
         listener: Hears words, and finds the times of given ones; None does not listen.
         limits: What a recording may have at most.
 
@@ -41,6 +42,7 @@ def find_utterances(
     given = transcript if transcript is not None else read_sidecar(path)
     if isinstance(given, list):
         return given
+    given = clean_text(given or "").strip()
     speech = speech_regions_stream(stream_sound(path, limits=limits)) if info.has_sound else []
     words: list[Word] = []
     if given:

@@ -1,5 +1,6 @@
 """A prediction as a table that one reads in a terminal."""
 
+from imlcmm.features.clean_text import path_text
 from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
 from imlcmm.types import MODALITIES, written, written_interval
 
@@ -8,7 +9,7 @@ _WIDEST = 48
 
 def describe_prediction(prediction: VideoPrediction) -> str:
     """Write a line an utterance: times, fused sentiment with interval and confidence, modalities, words."""
-    failed = [f"{prediction.path}: {prediction.failure}"] if prediction.failure else []
+    failed = [f"{path_text(prediction.path)}: {prediction.failure}"] if prediction.failure else []
     if not prediction.utterances:
         return "\n".join(failed)
     head = ["time (s)", "sentiment", "interval", "sure", *MODALITIES, "", "words"]
@@ -19,9 +20,8 @@ def describe_prediction(prediction: VideoPrediction) -> str:
     notes = [f"  {note}" for note in sorted(missing)] + _moments(prediction)
     sign = "+" if prediction.low < 0 else ""
     scale = f"{prediction.low:{sign}g} to {prediction.high:{sign}g}"
-    return "\n".join(
-        [f"{prediction.path} ({prediction.model}, {scale})", *(line.rstrip() for line in lines), *notes, *failed]
-    )
+    head_line = f"{path_text(prediction.path)} ({prediction.model}, {scale})"
+    return "\n".join([head_line, *(line.rstrip() for line in lines), *notes, *failed])
 
 
 def _cells(u: UtterancePrediction, low: float) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from imlcmm.errors import ImlcmmError, MissingPackageError
+from imlcmm.features.clean_text import clean_text, path_text
 from imlcmm.features.subtitles import write_srt, write_vtt
 from imlcmm.features.utterances import Utterance
 from imlcmm.files import replacing, write_json, write_text
@@ -79,13 +80,13 @@ def _eaf(prediction: VideoPrediction, path: Path) -> None:
         raise MissingPackageError("EAF needs pympi: pip install 'imlcmm[export]'") from error
     elan = Eaf(author="imlcmm")
     elan.remove_tier("default")
-    elan.add_linked_file(str(prediction.path))
+    elan.add_linked_file(path_text(prediction.path))
     for tier in ("words", "sentiment", *MODALITIES):
         elan.add_tier(tier)
     for u in prediction.utterances:
         span = round(u.start * 1000), max(round(u.end * 1000), round(u.start * 1000) + 1)
         values = {
-            "words": u.transcript,
+            "words": clean_text(u.transcript),
             "sentiment": "" if u.sentiment is None else written(u.sentiment, prediction.low),
         }
         values |= {m: written(value, prediction.low) for m, value in u.unimodal.items()}

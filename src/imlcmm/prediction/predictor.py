@@ -69,12 +69,13 @@ class Predictor:
         check_features(model.spec, extractor.feature_sets)
         return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
 
-    def __call__(self, path: Path | str, *, transcript: str | None = None) -> VideoPrediction:
+    def __call__(self, path: Path | str, *, transcript: str | list[Utterance] | None = None) -> VideoPrediction:
         """Score a file; what cannot be read is told in the result.
 
         Args:
             path: A video or sound file.
-            transcript: What is said in it; None looks for a file beside it, and then listens.
+            transcript: What is said in it, or when, too (`read_transcript`); None looks for a file beside it, and then
+                listens.
         """
         spec, path = self.model.spec, Path(path)
         found, failure = [], ""
@@ -85,7 +86,7 @@ class Predictor:
             failure = str(error)
         return VideoPrediction(path, self.name, spec.low, spec.high, found, failure, spec.neutral)
 
-    def utterances(self, path: Path, transcript: str | None = None) -> Iterator[UtterancePrediction]:
+    def utterances(self, path: Path, transcript: str | list[Utterance] | None = None) -> Iterator[UtterancePrediction]:
         """Score one utterance of a file after the other, which keeps long videos out of memory.
 
         Raises:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imlcmm.features.clean_text import clean_text, path_text
 from imlcmm.features.clip_extractor import reasons
 from imlcmm.types import MODALITIES
 
@@ -81,15 +82,15 @@ class VideoPrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
-        return {**asdict(self), "path": str(self.path)}
+        return {**asdict(self), "path": path_text(self.path)}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Give one flat row an utterance, and one for a failure."""
-        failed = [{"file": str(self.path), "failure": self.failure}] if self.failure else []
+        failed = [{"file": path_text(self.path), "failure": self.failure}] if self.failure else []
         said = [
             {
-                "file": str(self.path),
+                "file": path_text(self.path),
                 "start": each.start,
                 "end": each.end,
                 "sentiment": each.sentiment,
@@ -99,7 +100,7 @@ class VideoPrediction:
                 **{m: each.unimodal.get(m) for m in MODALITIES},
                 "agreement": each.agreement,
                 "missing": reasons(each.missing),
-                "transcript": each.transcript,
+                "transcript": clean_text(each.transcript),
                 "failure": "",
             }
             for each in self.utterances

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from imlcmm.features.clean_text import path_text
 from imlcmm.files import write_figure
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES
@@ -27,7 +28,7 @@ def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
     _draw_fused(fused, prediction)
     _draw_strips(strips, prediction)
     strips.set_xlabel("seconds")
-    figure.suptitle(f"{prediction.path.name} · {prediction.model}")
+    figure.suptitle(f"{path_text(prediction.path.name)} · {prediction.model}")
     write_figure(path, figure)
 
 
