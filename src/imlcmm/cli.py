@@ -3,16 +3,11 @@
 import errno
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from imlcmm.commands import COMMANDS
 from imlcmm.errors import ImlcmmError
-
-_ABOUT = (
-    "Multimodal sentiment analysis. With every command: --own_models MODULE trusts a module of your own, so that "
-    "checkpoints may name its models; --debug shows tracebacks."
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,21 +36,26 @@ def _own_models(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(words: list[str]) -> None:
-    from imlcmm.commands.parser import Parser, arguments_of, command_parser
+    """Run one command; only its own parser is made, since all of them take seconds."""
     from imlcmm.commands.train import train, train_from_words
 
-    if words[:1] == [train.__name__]:
-        train_from_words(words[1:])
-        return
-    parser = Parser(prog="imlcmm", description=_ABOUT)
-    commands = parser.add_subcommands()
-    commands.add_subcommand(train.__name__, Parser(description=(train.__doc__ or "").splitlines()[0]))
-    for name, command in COMMANDS.items():
-        commands.add_subcommand(name, command_parser(command))
+    name, *rest = words or [""]
+    if name == train.__name__:
+        train_from_words(rest)
+    elif name in COMMANDS:
+        _run_command(COMMANDS[name], rest)
+    else:
+        from imlcmm.commands.overview import answer
+
+        answer(words)
+
+
+def _run_command(command: Callable[..., None], words: list[str]) -> None:
+    from imlcmm.commands.parser import arguments_of, command_parser
+
     words, more = _parted(words)
-    given = parser.parse_args(words)
-    command = COMMANDS[given.subcommand]
-    arguments = arguments_of(command, given[given.subcommand].as_dict())
+    given = command_parser(command).parse_args(words)
+    arguments = arguments_of(command, given.as_dict())
     command(**arguments, **({"more": more} if more else {}))
 
 

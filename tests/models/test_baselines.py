@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from imlcmm.commands.model_list import model_list
 from imlcmm.errors import ModelError
 from imlcmm.models import AV_MC, LMF, MFN, MISA, MMIM, MTFN, TFN, Graph_MFN, MulT, Self_MM, find_model, list_models
-from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
+from imlcmm.models.card import CH_SIMS_V2, idea, model_card
 from imlcmm.models.misa import difference, moment_discrepancy
 from imlcmm.models.mult import causal
 from imlcmm.training.recipe import shipped_recipe
@@ -166,7 +167,8 @@ def test_a_bert_is_fine_tuned_with_its_own_rate(name, batch, tiny_bert):
 
 
 def test_the_list_and_the_cards_tell_what_a_model_is():
-    assert [line.split()[0] for line in model_list().splitlines()] == list(list_models())
+    listed = [" ".join(line.split()) for line in model_list().splitlines()]
+    assert listed == [f"{name} {idea(model)}" for name, model in list_models().items()]
     for name, model in list_models().items():
         card = model_card(model, shipped_recipe("simsv2", model).build(CH_SIMS_V2), CH_SIMS_V2)
         for part in (f"# {name}", "Paper: ", "Learns from: multimodal labels", "trained"):

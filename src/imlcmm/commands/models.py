@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from imlcmm.commands.model_list import model_list
 from imlcmm.commands.show import show
 
 
@@ -114,14 +115,14 @@ def models(name: str | None = None, *, data: Path | None = None, kind: str | Non
         data: Data set whose shapes the size is for; without it, those of CH-SIMS v2.
         kind: Rules of the data set, for a pickle.
     """
-    from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import named_model
-    from imlcmm.models.card import CH_SIMS_V2, model_card, model_list
-    from imlcmm.training.recipe import shipped_recipe
-
     if name is None:
         show(model_list())
         return
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import named_model
+    from imlcmm.models.card import CH_SIMS_V2, model_card
+    from imlcmm.training.recipe import shipped_recipe
+
     model = named_model(name)
     opened = load_dataset(data, kind) if data else None
     spec, recipes = (opened.spec, opened.rules.recipes) if opened else (CH_SIMS_V2, CH_SIMS_V2.kind)

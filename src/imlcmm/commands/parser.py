@@ -2,20 +2,43 @@
 
 import inspect
 import re
+from argparse import SUPPRESS, Action
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, NoReturn, get_origin
+from pathlib import Path
+from typing import Any, NoReturn, get_args, get_origin
 
 from docstring_parser import parse
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from imlcmm.errors import ImlcmmError
 
+_WRITTEN = {Path: "PATH", float: "NUMBER", int: "NUMBER", str: "TEXT"}
+_WRONG_VALUE = re.compile(r'Parser key "([^"]+)": Expected a (.+?)\. Got value: (.*)')
 _DENIED = re.compile(r"Importing '[^']*' is not allowed")
+
+
+class HelpFormatter(DefaultHelpFormatter):
+    """Show what people write for a value (PATH, NUMBER) in its place, and its default if it has one."""
+
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ""
+        if not action.option_strings or action.dest == "help" or action.default in (None, False, SUPPRESS, ()):
+            return text
+        return f"{text} (default: %(default)s)"
+
+    def _get_default_metavar_for_optional(self, action: Action) -> str:
+        kind = getattr(action, "_typehint", action.type)
+        plain = next((word for known, word in _WRITTEN.items() if known in (kind, *get_args(kind))), None)
+        return plain or super()._get_default_metavar_for_optional(action)
 
 
 class Parser(ArgumentParser):
     """Complain like everything else does: by an ImlcmmError."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Show help as people read it."""
+        super().__init__(*arguments, **{"formatter_class": HelpFormatter, **options})
 
     def parse_args(self, *arguments: Any, **options: Any) -> Any:
         """Parse, and complain of imports that a value asks for wherever they are refused."""
@@ -30,30 +53,36 @@ class Parser(ArgumentParser):
         raise ImlcmmError(_essence(message) + hint)
 
 
-def command_parser(command: Callable[..., None], **options: Any) -> Parser:
+def command_parser(command: Callable[..., None]) -> Parser:
     """Declare a command: parameters without a default stand for themselves, the keyword-only ones are options.
 
     Sequences take several words, and the fields of a dataclass are options of their own; a parameter named `more` takes
     the words after `--` and is left to the caller.
     """
     described = parse(command.__doc__ or "")
-    parser = Parser(description=described.short_description, **options)
+    parser = Parser(prog=f"imlcmm {command.__name__}", description=described.short_description)
     help_of = {parameter.arg_name: parameter.description for parameter in described.params}
-    by_hand: set[str | int] = {"more"}
     for name, parameter in inspect.signature(command).parameters.items():
-        several, named = get_origin(parameter.annotation) is Sequence, parameter.kind is parameter.KEYWORD_ONLY
-        optional = parameter.default is not parameter.empty
-        if is_dataclass(parameter.annotation):
-            parser.add_class_arguments(parameter.annotation)
-            by_hand.add(name)
-        if name in by_hand or not (several or (optional and not named)):
+        kind, named = parameter.annotation, parameter.kind is parameter.KEYWORD_ONLY
+        several, optional = get_origin(kind) is Sequence, parameter.default is not parameter.empty
+        if is_dataclass(kind):
+            parser.add_class_arguments(kind)
             continue
-        of = parameter.annotation.__args__[0] if several else parameter.annotation
-        count = "?" if not several else "*" if optional else "+"
-        default = {"default": parameter.default} if optional else {}
-        parser.add_argument(f"--{name}" if named else name, nargs=count, type=of, help=help_of[name], **default)
-        by_hand.add(name)
-    parser.add_function_arguments(command, as_positional=True, skip=by_hand)
+        if name == "more":
+            continue
+        options: dict[str, Any] = {"type": kind.__args__[0] if several else kind, "help": help_of[name]}
+        if optional:
+            options["default"] = parameter.default
+        elif named:
+            options["required"] = True
+        if several:
+            options["nargs"] = "*" if optional else "+"
+        elif kind is bool:
+            # A switch's name alone means yes.
+            options |= {"nargs": "?", "const": True}
+        elif optional and not named:
+            options["nargs"] = "?"
+        parser.add_argument(f"--{name}" if named else name, **options)
     return parser
 
 
@@ -68,10 +97,19 @@ def arguments_of(command: Callable[..., None], given: dict[str, Any]) -> dict[st
 
 
 def _essence(message: str) -> str:
-    """Join the lines of a parser's complaint, without those that speak of types or repeat what was given."""
+    """Join the lines of a parser's complaint, without those that repeat what was given, in the user's words."""
     denied = _DENIED.search(message)
     if denied:
         return f"{denied[0]}: it is no registered model; if you trust its module, name that with --own_models MODULE"
     noise = ("Does not validate", "Subtypes:", "Errors:", "Expected a <class 'NoneType'>", "Given value")
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(noise))
+    told = " ".join(line for line in lines if line and not line.startswith(noise))
+    wrong = _WRONG_VALUE.fullmatch(told)
+    return f"--{wrong[1]} is {wrong[3]}; it must be {_needed(wrong[2])}" if wrong else told
+
+
+def _needed(kind: str) -> str:
+    """Say a type as people do."""
+    choices = re.findall(r"'([^']*)'", kind) if kind.startswith("typing.Literal") else []
+    words = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}
+    return f"one of {', '.join(choices)}" if choices else words.get(kind, kind)

@@ -43,14 +43,15 @@ def train_from_words(words: list[str]) -> None:
     """Read the options, under them those of the recipe, and train."""
     words = _with_import_path(words)
     _check_files(words)
-    parser = _train_parser()
+    parser = train_parser()
     given = parser.parse_args(words)
     if given.recipe != "none":
         given = parser.parse_args(["--config", _recipe_options(given), *words])
     train(parser.instantiate(given))
 
 
-def _train_parser() -> Parser:
+def train_parser() -> Parser:
+    """Declare the options of training."""
     from jsonargparse import set_parsing_settings
 
     from imlcmm.models import admissible_paths

@@ -11,13 +11,6 @@ CH_SIMS_V2 = DataSpec(
 )
 
 
-def model_list() -> str:
-    """List the registered models, a line each: name and idea."""
-    models = list_models()
-    width = max(map(len, models))
-    return "\n".join(f"{name.ljust(width)}  {idea(model)}" for name, model in models.items())
-
-
 def model_card(model: type[SentimentModel], built: SentimentModel, spec: DataSpec) -> str:
     """Describe a model: paper, idea, what it reads and learns from, its size at this data, and the text encoder's part.
 
