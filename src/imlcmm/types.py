@@ -11,6 +11,8 @@ from torch import Tensor
 
 MODALITIES = ("text", "audio", "vision")
 TARGETS = ("multimodal", *MODALITIES)
+ABSENT = "none"
+"""Name of the feature set of a modality that a data set lacks."""
 
 
 def written(sentiment: float | None, low: float) -> str:
@@ -32,7 +34,8 @@ class DataSpec:
     Attributes:
         widths: Features a frame of each modality.
         steps: Frames of the longest clip of each modality.
-        features: Name of the feature set of each modality, such as "openface2"; "unknown" where a file does not tell.
+        features: Name of the feature set of each modality, such as "openface2"; "unknown" where a file does not tell,
+            ABSENT where no clip has the modality.
         kind: The catalogue's name for the data set's rules: simsv2, sims, mosi or mosei.
         low: Smallest label.
         high: Largest label.
@@ -56,6 +59,11 @@ class DataSpec:
     train_size: int = 0
     simulated: bool = False
     neutral: float = 0.0
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """List the modalities that no clip has: their width is 1 and their sequences are empty."""
+        return tuple(m for m in MODALITIES if self.features.get(m) == ABSENT)
 
     def __post_init__(self) -> None:
         """Make tuples again of the lists that JSON makes of them."""

@@ -8,7 +8,7 @@ import torch
 from imlcmm.errors import ModelError
 from imlcmm.models import find_model, list_models
 from imlcmm.modules.gated_memory import GatedMemory
-from imlcmm.types import MODALITIES, Batch, DataSpec
+from imlcmm.types import ABSENT, MODALITIES, Batch, DataSpec
 
 
 @pytest.fixture(params=list_models().values(), ids=list_models())
@@ -72,6 +72,64 @@ def test_works_without_a_modality(model, make_batch, absent):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     for m, values in model.eval()(batch).unimodal.items():
         assert values.isnan().tolist() == [m == absent] * 3 + [False] * 5
+
+
+def without(spec: DataSpec, batch: Batch, absent: str) -> tuple[DataSpec, Batch]:
+    """Give a data set that lacks a modality, as a store does."""
+    lacking = replace(
+        spec,
+        widths={**spec.widths, absent: 1},
+        steps={**spec.steps, absent: 0},
+        features={**spec.features, absent: ABSENT},
+    )
+    empty = torch.zeros(len(batch.label), 1, 1)
+    masks = {**batch.masks, absent: empty[..., 0].bool()}
+    return lacking, batch._replace(**{absent: empty}, masks=masks)
+
+
+@pytest.mark.parametrize("absent", MODALITIES)
+@pytest.mark.parametrize("name", list_models())
+def test_trains_on_data_that_lacks_a_modality_or_names_it(name, absent, spec, make_batch):
+    torch.manual_seed(0)
+    spec, batch = without(spec, make_batch(), absent)
+    if absent in find_model(name).needs:
+        with pytest.raises(ModelError, match=f"{name} needs {absent}, which the data set lacks"):
+            find_model(name)(spec)
+        return
+    model = find_model(name)(spec)
+    before = model.eval()(batch).sentiment
+    optimizer = torch.optim.Adam(model.parameter_groups(), lr=1e-3)
+    for number in range(3):
+        epoch(model, batch, optimizer, number)
+    after = model.eval()(batch)
+    assert before.std() > 0
+    assert after.sentiment.isfinite().all()
+    assert (after.sentiment != before).all()
+    assert all(values.isnan().all() == (m == absent) for m, values in after.unimodal.items())
+
+
+@pytest.mark.parametrize("absent", MODALITIES)
+def test_a_model_predicts_data_that_lacks_what_it_was_trained_with(model, absent, spec, make_batch):
+    lacking, batch = without(spec, make_batch(), absent)
+    model.check_fits(lacking)
+    masked = make_batch()
+    masked.masks[absent][:] = False
+    torch.testing.assert_close(model.eval()(batch).sentiment, model(masked).sentiment)
+
+
+def test_data_with_more_than_the_model_was_trained_with_is_refused(spec, make_batch):
+    lacking, _ = without(spec, make_batch(), "vision")
+    with pytest.raises(ModelError, match="trained without vision, which the data has"):
+        find_model("LF_DNN")(lacking).check_fits(spec)
+
+
+def test_what_cannot_be_read_is_named_before_anything_is_built(spec, make_batch):
+    tokens_alone = replace(spec, widths={**spec.widths, "text": 0})
+    with pytest.raises(ModelError, match=r"tokens but no text features; .* with --model\.text_encoder"):
+        find_model("TFN")(tokens_alone)
+    lacking, _ = without(spec, make_batch(), "text")
+    with pytest.raises(ModelError, match=r"no text for --model\.text_encoder to read"):
+        find_model("Self_MM")(lacking, text_encoder="nowhere")
 
 
 def test_features_of_an_absent_modality_are_not_read(model, make_batch):

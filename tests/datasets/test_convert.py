@@ -181,7 +181,14 @@ def set_item(key, position, value):
         (change("vision", lambda a: [*a.tolist()[:-1], [[1.0], [2.0, 3.0]]]), "uneven"),
         (change("vision", lambda a: "none"), "neither an array nor a list"),
         (change("vision", lambda a: a.astype(str)), "of numbers"),
-        (lambda c: c["train"].pop("audio"), "the key 'audio' is missing"),
+        (
+            lambda c: c["train"].pop("audio"),
+            "the key 'audio' is missing in split train, but split valid has it; give all splits the same",
+        ),
+        (
+            lambda c: [c["train"].pop(m) for m in ("text", "text_bert", "audio", "vision")],
+            "none of the keys text, audio",
+        ),
         (lambda c: c["valid"].pop("regression_labels"), "split valid: 'regression_labels' is missing"),
         (lambda c: c.update(other=c.pop("valid")), "has a split 'other'"),
         (lambda c: c.update(valid=[1, 2]), "split valid: list instead of a dictionary"),
@@ -318,7 +325,8 @@ def test_real_mosi(tmp_path, text):
     np.testing.assert_array_equal(batch.audio, plain["test"]["audio"])
     np.testing.assert_array_equal(batch.masks["audio"].sum(1), plain["test"]["audio_lengths"])
     assert len(set(data.test.videos)) == 31
-    assert data.spec.widths["text"] == (100 if text == "cnn" else 0)
+    assert data.spec.widths["text"] == (100 if text == "cnn" else 1)
+    assert data.spec.absent == (() if text == "cnn" else ("text",))
     assert load_dataset(convert(data.path, tmp_path / "back.pkl", progress=False)).checksum == data.checksum
 
 
@@ -394,3 +402,21 @@ def test_a_dead_column_does_not_turn_padding_into_frames(tmp_path):
     assert data.train.lengths("audio").tolist() == lengths
     assert max(lengths) <= 5
     assert data.manifest["left_out"]["audio"] == [2]
+
+
+@pytest.mark.parametrize("absent", MODALITIES)
+def test_a_data_set_that_lacks_a_modality(tmp_path, absent, caplog):
+    content = {name: field_split(name, 5) for name in ("train", "valid")}
+    for split in content.values():
+        for key in (absent, f"{absent}_lengths", *(("text_bert",) if absent == "text" else ())):
+            split.pop(key, None)
+    data = loaded(tmp_path, content)
+    assert f"there is no key '{absent}', so the data set goes without {absent}" in caplog.text
+    assert data.spec.absent == (absent,)
+    assert f"- {absent}: none in this data set" in data_card(data)
+    assert not data.train.lengths(absent).any()
+    assert not data.train.batch(range(5)).masks[absent].any()
+    back = convert(data.path, tmp_path / "back.pkl", progress=False)
+    assert absent not in pickle.loads(back.read_bytes())["train"]
+    assert load_dataset(back).checksum == data.checksum
+    assert load_dataset(back).spec == data.spec

@@ -1,8 +1,12 @@
 """Where results go: standard output. Everything else goes to standard error."""
 
+import shutil
 import sys
+
+from imlcmm.commands.fitting import fitted
 
 
 def show(text: str) -> None:
-    """Print a result."""
-    sys.stdout.write(text.rstrip() + "\n")
+    """Print a result; in a terminal, its tables as wide as that at most."""
+    whole = fitted(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text
+    sys.stdout.write(whole.rstrip() + "\n")

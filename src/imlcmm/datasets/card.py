@@ -37,6 +37,9 @@ def _head(data: SentimentData) -> Iterator[str]:
     yield f"- kind: `{data.spec.kind}`, labels from {data.spec.low:g} to {data.spec.high:g}"
     for m in MODALITIES:
         width, steps = data.spec.widths[m], data.spec.steps[m]
+        if m in data.spec.absent:
+            yield f"- {m}: none in this data set"
+            continue
         yield f"- {m}: features `{data.spec.features[m]}`, width {width}, at most {steps} steps"
     yield f"- checksum: `{data.checksum}`"
 
@@ -65,7 +68,7 @@ def _lengths(data: SentimentData) -> Iterator[str]:
     )
     yield _rule(8)
     for name, clips in data.splits.items():
-        for m in MODALITIES:
+        for m in (m for m in MODALITIES if m not in data.spec.absent):
             steps = clips.lengths(m)
             total, longest = int(steps.sum()), int(steps.max())
             entry = data.manifest["splits"][name]

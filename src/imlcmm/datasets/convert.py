@@ -15,6 +15,7 @@ from imlcmm.datasets.loading import SentimentData
 from imlcmm.datasets.manifest import read_manifest, rules_of
 from imlcmm.datasets.pickles import read_pickle
 from imlcmm.errors import DataError
+from imlcmm.types import ABSENT
 
 logger = logging.getLogger(__name__)
 
@@ -96,14 +97,17 @@ def _convert_pickle(
         )
     rules = find_kind(kind)
     splits = field_splits(content, source, rules)
-    widths = next(iter(splits.values()))[0].widths
+    first = next(iter(splits.values()))[0]
+    for m in first.absent:
+        logger.warning("%s: there is no key '%s', so the data set goes without %s", source, m, m)
+    names = features or facts.get("features") or {}
     total = sum(int(part.keep.sum()) for parts in splits.values() for part in parts)
     bar = tqdm(total=total, desc=source.name, unit="clip", disable=None if progress else True)
     writer = store.StoreWriter(
         out,
         kind=rules,
-        widths=widths,
-        features=features or facts.get("features"),
+        widths=first.widths,
+        features={**names, **dict.fromkeys(first.absent, ABSENT)},
         dtype=dtype,
         simulated=facts.get("simulated", False),
         notes={"source": before},

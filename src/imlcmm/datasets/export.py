@@ -55,11 +55,12 @@ def _write_split(file: BinaryIO, clips: ClipDataset, data: SentimentData, bar: A
     """Write the dictionary of one split."""
     file.write(pickle.EMPTY_DICT)
     entries: dict[str, Any] = {"raw_text": clips.transcripts, "id": clips.ids}
-    entries |= {f"{m}_lengths": clips.lengths(m).tolist() for m in MODALITIES}
+    present = [m for m in MODALITIES if m not in clips.spec.absent]
+    entries |= {f"{m}_lengths": clips.lengths(m).tolist() for m in present}
     for key, value in (entries | _label_entries(clips, data)).items():
         _write_entry(file, key, value)
     for m in MODALITIES:
-        if clips.spec.widths[m]:
+        if m in present and clips.spec.widths[m]:
             shape = (len(clips), max(1, data.spec.steps[m]), data.spec.widths[m])
             _write_array(file, m, shape, _padded(clips, m, shape))
         bar.update()

@@ -41,7 +41,7 @@ class FieldSplit:
         name: The split's name, as this package calls it.
         identifiers: One id a clip.
         transcripts: What is said in each clip.
-        sequences: The features of each modality, None for a text that the file lacks.
+        sequences: The features of each modality, None where the file lacks them.
         lengths: (clips,) true steps of each modality, None where trailing zeros tell.
         tokens: The (clips, 3, steps) tokens, as sequences, or None.
         labels: (clips,) labels of each target that has them.
@@ -63,8 +63,14 @@ class FieldSplit:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Give the features a frame of each modality, 0 for a text that the file lacks."""
-        return {m: 0 if (s := self.sequences[m]) is None else s.width for m in MODALITIES}
+        """Give the features a frame of each modality: 0 for a text of tokens alone, 1 for a modality without frames."""
+        alone = {m: 0 if m == "text" and self.tokens is not None else 1 for m in MODALITIES}
+        return {m: alone[m] if (s := self.sequences[m]) is None else s.width for m in MODALITIES}
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """List the modalities of which the file holds nothing."""
+        return tuple(m for m in MODALITIES if self.sequences[m] is None and (m != "text" or self.tokens is None))
 
     def clips(self) -> Iterator[Clip]:
         """Read the clips in order, cut to their true lengths.
@@ -90,11 +96,13 @@ class FieldSplit:
             tokens = tokens[: steps["text"]]
         if self.aligned:
             steps = dict.fromkeys(MODALITIES, steps["text"])
-        empty = np.zeros((steps["text"] if tokens is not None else 0, 0), np.float32)
+        empty = {m: np.zeros((0, 1), np.float32) for m in MODALITIES}
+        if tokens is not None:
+            empty["text"] = np.zeros((steps["text"], 0), np.float32)
         return Clip(
             identifier=self.identifiers[row],
             transcript=self.transcripts[row],
-            sequences={m: empty if frames[m] is None else frames[m][: steps[m]] for m in MODALITIES},
+            sequences={m: empty[m] if frames[m] is None else frames[m][: steps[m]] for m in MODALITIES},
             labels={target: float(values[row]) for target, values in self.labels.items()},
             tokens=tokens,
         )
@@ -124,7 +132,7 @@ def field_splits(content: Any, path: Path, rules: Kind) -> dict[str, list[FieldS
     if not isinstance(content, dict):
         raise DataError(f"{path} holds {type(content).__name__} instead of a dictionary of splits; check the file")
     entries = {name: value for name, value in text_keys(content, str(path)).items() if name != "config"}
-    if "audio" in entries or "vision" in entries:
+    if any(isinstance(entries.get(m), list | LazyArray) for m in (*MODALITIES, "text_bert")):
         splits = [_split("", _batched(entries, path), path, str(path), rules)]
     else:
         found = meant_splits(entries, path).items()
@@ -180,8 +188,8 @@ def _numbered_apart(splits: list[FieldSplit]) -> list[FieldSplit]:
 
 def _batched(entries: dict[Any, Any], path: Path) -> dict[Any, Any]:
     """Give a file without split names as one split, adding the axis of clips that a single clip lacks."""
-    shape = getattr(entries.get("audio", entries.get("vision")), "shape", None)
-    if shape is None or len(shape) != 2:
+    given = next((entries[m] for m in ("audio", "vision", "text") if m in entries), None)
+    if not isinstance(given, LazyArray) or len(given.shape) != 2:
         return entries
     lifted: dict[Any, Any] = {"id": [path.stem]}
     for key, value in entries.items():
@@ -201,14 +209,13 @@ def _split(name: str, value: Any, path: Path, where: str, rules: Kind) -> FieldS
     _check_unique(identifiers, where)
     tokens = _token_sequences(given, clips, where)
     found = {m: _sequences(given, m, clips, where) for m in MODALITIES}
-    for m in ("audio", "vision"):
-        if found[m] is None:
-            raise DataError(f"{where}: the key '{m}' is missing; a data set needs audio and vision features")
     text = found["text"]
+    if (text or tokens or found["audio"] or found["vision"]) is None:
+        raise DataError(f"{where}: none of the keys {', '.join(MODALITIES)} is there; a data set needs features")
     if tokens is not None and text is not None and tokens.steps != text.steps:
         raise DataError(f"{where}: 'text' has {text.steps} steps and 'text_bert' {tokens.steps}; they must agree")
     lengths = {m: _lengths(given, m, found[m] or (tokens if m == "text" else None), where) for m in MODALITIES}
-    steps = {None if s is None else s.steps for s in (text or tokens, found["audio"], found["vision"])}
+    steps = {s.steps for s in (text or tokens, found["audio"], found["vision"]) if s is not None}
     return FieldSplit(
         name=name,
         identifiers=identifiers,
@@ -218,7 +225,10 @@ def _split(name: str, value: Any, path: Path, where: str, rules: Kind) -> FieldS
         tokens=tokens,
         labels={} if name in (MIXED, "unlabelled") else _labels(given, identifiers, rules, where),
         keep=_kept(given, clips, where) if name == MIXED else np.ones(clips, bool),
-        aligned=lengths["audio"] is None and lengths["vision"] is None and len(steps) == 1 and None not in steps,
+        aligned=(text or tokens) is not None
+        and lengths["audio"] is lengths["vision"] is None
+        and len(steps) == 1
+        and None not in steps,
         where=where,
     )
 
@@ -353,6 +363,12 @@ def _check_widths(splits: list[FieldSplit], path: Path) -> None:
     for split in splits[1:]:
         for m in MODALITIES:
             first, other = splits[0].widths[m], split.widths[m]
+            if (m in splits[0].absent) != (m in split.absent):
+                there, lacking = (split, splits[0]) if m in splits[0].absent else (splits[0], split)
+                raise DataError(
+                    f"{path}: the key '{m}' is missing in split {lacking.name}, but split {there.name} has it; give "
+                    "all splits the same modalities"
+                )
             if first != other:
                 raise DataError(
                     f"{path}: '{m}' has {first} features a frame in split {splits[0].name} but {other} in split "

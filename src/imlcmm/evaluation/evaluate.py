@@ -15,7 +15,7 @@ from imlcmm.errors import DataError
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap, compare, interval
-from imlcmm.evaluation.tables import comparison_table, markdown, score_table
+from imlcmm.evaluation.tables import comparison_table, markdown, score_table, without_repeats
 from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import predict_split
@@ -107,6 +107,19 @@ class Report:
         return cls(evaluations, {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)})
 
     @property
+    def table(self) -> pd.DataFrame:
+        """Lay the scores out: a row a run and head; a row that would repeat the one above it is left out."""
+        frame = pd.concat([e.to_frame() for e in self.evaluations])
+        return score_table(without_repeats(frame), self.evaluations[0].reference)
+
+    @property
+    def shares_no_videos(self) -> bool:
+        """Whether the source-disjoint clips are all of them."""
+        return all("source-disjoint" in e.scores for e in self.evaluations) and "source-disjoint" not in set(
+            self.table["head"]
+        )
+
+    @property
     def markdown(self) -> str:
         """The whole report as Markdown."""
         first = self.evaluations[0]
@@ -114,7 +127,9 @@ class Report:
         parts[0] += f"95 % interval over {first.units}."
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
-        parts.append(markdown(score_table(pd.concat([e.to_frame() for e in self.evaluations]), first.reference)))
+        parts.append(markdown(self.table))
+        if self.shares_no_videos:
+            parts.append("No clip's source video occurs in another split: source-disjoint scores would be the same.")
         parts += self.gaps
         for pair, tests in self.comparisons.items():
             parts += [f"{pair} (paired bootstrap over {first.units}):", markdown(comparison_table(tests))]
@@ -236,7 +251,7 @@ def table_rows(
     if disjoint.any():
         rows["source-disjoint"] = (predictions["multimodal"], labels[:, 0], disjoint)
     for i, head in enumerate(TARGETS):
-        if i and head in predictions:
+        if i and head in predictions and np.isfinite(predictions[head]).any():
             if unimodal_labels:
                 rows[head] = (predictions[head], labels[:, i], everything)
             rows[f"{head} for M"] = (predictions[head], labels[:, 0], everything)

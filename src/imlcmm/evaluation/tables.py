@@ -1,5 +1,6 @@
 """Scores as tables for people."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -10,6 +11,18 @@ UNSCALED = ("MAE", "Corr", "R2")
 LOWER_IS_BETTER = ("MAE",)
 
 
+def without_repeats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the source-disjoint scores of runs where they are the multimodal ones: no split shares a video."""
+    kept = []
+    for _, group in frame.groupby("run", sort=False):
+        whole, disjoint = (
+            group[group["head"] == head].drop(columns="head").reset_index(drop=True)
+            for head in ("multimodal", "source-disjoint")
+        )
+        kept.append(group[group["head"] != "source-disjoint"] if disjoint.equals(whole) else group)
+    return pd.concat(kept)
+
+
 def score_table(frame: pd.DataFrame, reference: Mapping[str, Scores]) -> pd.DataFrame:
     """Lay out scores with a column a metric: `mean ± deviation [low, high]`, accuracies in percent."""
     metrics = list(dict.fromkeys(frame["metric"]))
@@ -18,7 +31,9 @@ def score_table(frame: pd.DataFrame, reference: Mapping[str, Scores]) -> pd.Data
     ]
     for (run, head), group in frame.groupby(["run", "head"], sort=False):
         cells = {
-            r.metric: f"{number(r.metric, r.mean)} ± {number(r.metric, r.std)} "
+            r.metric: "–"
+            if math.isnan(r.mean)
+            else f"{number(r.metric, r.mean)} ± {number(r.metric, r.std)} "
             f"[{number(r.metric, r.low)}, {number(r.metric, r.high)}]"
             for r in group.itertuples()
         }
@@ -75,5 +90,7 @@ def latex(table: pd.DataFrame, caption: str) -> str:
 
 
 def number(metric: str, value: float) -> str:
-    """Write a score as papers do: accuracies in percent."""
+    """Write a score as papers do: accuracies in percent; a dash where there is none, as a constant's correlation."""
+    if math.isnan(value):
+        return "–"
     return f"{value:.3f}" if metric in UNSCALED else f"{100 * value:.1f}"

@@ -35,6 +35,9 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     learns_unimodal_labels: ClassVar[bool] = False
     """Whether single modalities have tasks, which take the multimodal label where there is no other."""
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The modalities without which it would say the same of every clip; the others may be absent from a data set."""
+
     learns_unlabelled_clips: ClassVar[bool] = False
     """Whether clips without labels teach the model anything."""
 
@@ -68,8 +71,16 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
+
+        Raises:
+            ModelError: If the data set lacks what the model needs.
         """
         super().__init__()
+        lacking = [m for m in self.needs if m in spec.absent]
+        if lacking:
+            raise ModelError(
+                f"{type(self).__name__} needs {lacking[0]}, which the data set lacks; choose another model"
+            )
         self.spec = spec
         self.inputs = Inputs(spec, text_encoder, fine_tune_text=fine_tune_text)
         self.text_encoder_lr = text_encoder_lr
@@ -167,12 +178,14 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
         self._hub_mixin_config = {**(self._hub_mixin_config or {}), argument: value}  # type: ignore[dict-item]
 
     def check_fits(self, spec: DataSpec) -> None:
-        """Refuse data whose features differ from those the model was built for.
+        """Refuse data whose features differ from those the model was built for; what the data lacks is no matter.
 
         Raises:
             ModelError: Naming the modality, both widths and both feature sets.
         """
-        for m in MODALITIES:
+        for m in (m for m in MODALITIES if m not in spec.absent):
+            if m in self.spec.absent:
+                raise ModelError(f"the model was trained without {m}, which the data has; train on this data")
             mine = (self.spec.widths[m], self.spec.features[m])
             theirs = (spec.widths[m], spec.features[m])
             if mine[0] != theirs[0] or (mine[1] != theirs[1] and "unknown" not in (mine[1], theirs[1])):

@@ -54,6 +54,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
         "Rahman, Hasan, Lee, Zadeh, Mao, Morency, Hoque: Integrating Multimodal Information in Large Pretrained "
         "Transformers (ACL 2020)"
     )
+    needs: ClassVar = ("text",)
     search_space: ClassVar = {
         "strength": Range(0.1, 1.0),
         "gate_dropout": Range(0.1, 0.5),

@@ -31,8 +31,18 @@ class Inputs(nn.Module):
             spec: Shape of the data set.
             text_encoder: Hugging Face BERT (id or folder), or its configuration; None reads cached features.
             fine_tune_text: Whether training changes the text encoder.
+
+        Raises:
+            ModelError: If the data set has not the text that is to be read.
         """
         super().__init__()
+        if text_encoder is None and not spec.widths["text"]:
+            raise ModelError(
+                "the data set has tokens but no text features; add some, or let a model that can read the tokens with "
+                "--model.text_encoder BERT"
+            )
+        if text_encoder is not None and "text" in spec.absent:
+            raise ModelError("the data set has no text for --model.text_encoder to read; leave that out")
         self.text_encoder = None if text_encoder is None else TextEncoder(text_encoder, fine_tune=fine_tune_text)
         self.widths = dict(spec.widths)
         if self.text_encoder is not None:
@@ -56,20 +66,20 @@ class Inputs(nn.Module):
     ) -> tuple[Float[Tensor, "batch steps width"], Bool[Tensor, "batch steps"]]:
         """Give the standardised sequence of a modality, zero in the padding, and its mask."""
         mask = batch.masks[modality]
-        sequence = self._encoded(batch) if modality == "text" else batch.sequence(modality)
+        sequence = self._encoded(batch) if modality == "text" else self._sequence(modality, batch)
         standardised: Tensor = self.standardize[modality](sequence, mask)
         return standardised, mask
 
     def mean(self, modality: str, batch: Batch) -> Float[Tensor, "batch width"]:
         """Give the mean of the standardised steps, averaged before it is standardised; zero without the modality."""
         mask = batch.masks[modality]
-        mean = masked_mean(batch.sequence(modality), mask)
+        mean = masked_mean(self._sequence(modality, batch), mask)
         standardised: Tensor = self.standardize[modality](mean.unsqueeze(1), mask.any(1, keepdim=True))
         return standardised.squeeze(1)
 
     def aligned(self, modality: str, batch: Batch) -> Float[Tensor, "batch text_steps width"]:
         """Give a modality averaged in windows, one for each step of the text, before it is standardised."""
-        means, any_real = align(batch.sequence(modality), batch.masks[modality], batch.masks["text"])
+        means, any_real = align(self._sequence(modality, batch), batch.masks[modality], batch.masks["text"])
         standardised: Tensor = self.standardize[modality](means, any_real)
         return standardised
 
@@ -81,9 +91,15 @@ class Inputs(nn.Module):
         text, mask = self("text", batch)
         return text[:, 0] if self.text_encoder is not None else masked_mean(text, mask)
 
+    def _sequence(self, modality: str, batch: Batch) -> Tensor:
+        """Give the cached features; zeros in the width that is read, where the whole data set lacks the modality."""
+        sequence = batch.sequence(modality)
+        width = self.widths[modality]
+        return sequence if sequence.shape[-1] == width else sequence.new_zeros(*sequence.shape[:-1], width)
+
     def _encoded(self, batch: Batch) -> Tensor:
         if self.text_encoder is None:
-            return batch.text
+            return self._sequence("text", batch)
         states: Tensor = self.text_encoder(tokens_of(batch))
         return states
 

@@ -65,7 +65,8 @@ class Predictor:
         checkpoint = _checkpoint(Path(folder)) if folder else STARTER
         model = load_checkpoint(checkpoint, own_models=own_models)
         calibration = read_calibration(checkpoint)
-        extractor = ClipExtractor(options, MODALITIES if calibration is None else calibration.modalities)
+        trained = MODALITIES if calibration is None else calibration.modalities
+        extractor = ClipExtractor(options, [m for m in trained if m not in model.spec.absent])
         check_features(model.spec, extractor.feature_sets)
         return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
 

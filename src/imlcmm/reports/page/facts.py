@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report
-from imlcmm.evaluation.tables import comparison_table, score_table
+from imlcmm.evaluation.tables import comparison_table
 from imlcmm.models.base import SentimentModel
 from imlcmm.reports.confusion import confusion
 from imlcmm.reports.explanation import Explainer
@@ -70,10 +69,10 @@ def environment(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 def scores(report: Report) -> dict[str, Any]:
     """Give `imlcmm evaluate`'s table, with each interval apart from its mean."""
-    table = score_table(pd.concat([e.to_frame() for e in report.evaluations]), report.evaluations[0].reference)
+    table = report.table
     rows = []
     for name, head, *cells in table.itertuples(index=False):
-        parts = [str(cell).replace("nan", "–").partition(" [") for cell in cells]
+        parts = [str(cell).partition(" [") for cell in cells]
         rows.append({"name": name, "head": head, "cells": [(main, mark.strip() + rest) for main, mark, rest in parts]})
     return {"columns": list(table.columns), "rows": rows}
 

@@ -91,6 +91,7 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "clips": f"{len(report.evaluations[0].ids):,}",
         "units": data.units,
         "sources_known": data.sources_known,
+        "shares_no_videos": report.shares_no_videos,
         "kind": data.rules.title,
         "neutral": "zero" if data.spec.neutral == 0 else f"{data.spec.neutral:g}",
         "names": names,
