@@ -10,7 +10,7 @@ demo: $(VENV)/ready  ## Simulate data, train two models, score them against the 
 
 # One thread a worker: more would fight for the cores.
 test: $(VENV)/ready  ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(VENV)/ready  ## Run the tests that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m slow

@@ -5,10 +5,14 @@ And telling files apart by their digest.
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from imlcmm.errors import ImlcmmError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +27,24 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is a file, or in which nothing can be made; one that is missing must have such a parent.
+
+    Raises:
+        ImlcmmError: Naming it.
+    """
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        raise ImlcmmError(f"{there} is a file, not a folder; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ImlcmmError(f"nothing can be written in {there}; choose another folder")
+
+
+def file_name(text: str) -> str:
+    """Make a name for a file of any text, such as a clip's id."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._")[:100] or "_"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from imlcmm.datasets import extract as extraction
 from imlcmm.datasets.catalog import KINDS
 from imlcmm.datasets.label_file import find_clips, media_files
-from imlcmm.errors import DataError
+from imlcmm.errors import DataError, ImlcmmError
 
 HEADER = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n"
 
@@ -250,3 +250,13 @@ def test_the_more_usual_video_of_a_row_is_taken(videos):
         (videos / f"Raw/v1/0001.{suffix}").touch()
     (clip,) = read(videos, SHORT + "v1,0001,x,0,train\n")
     assert clip.path.name == "0001.mp4"
+
+
+@pytest.mark.parametrize("out", ["taken", "file/out"])
+def test_extract_refuses_where_it_could_not_write_before_it_extracts(videos, monkeypatch, out):
+    monkeypatch.setattr(extraction, "run_limited", lambda *_, **__: pytest.fail("a clip is extracted"))
+    (videos / "taken").mkdir()
+    (videos / "taken" / "mine.txt").touch()
+    (videos / "file").touch()
+    with pytest.raises(ImlcmmError, match=r"is not a data set|is a file, not a folder"):
+        extraction.extract(videos, videos / out)

@@ -79,7 +79,7 @@ def test_words_that_a_caller_gives():
 def test_exports_can_be_read(tmp_path, ending):
     spoken = UtterancePrediction(0.0, 1.5, f"I {ODD}love <it> & 我\x0b它", 0.5)
     path = tmp_path / f"out{ending}"
-    export([VideoPrediction(Path(f"a{ODD[:-1]}.mp4"), "m", -1.0, 1.0, [spoken], "", 0.0)], path)
+    export([VideoPrediction(Path(f"a{ODD[1:-1]}.mp4"), "m", -1.0, 1.0, [spoken], "", 0.0)], path)
     content = path.read_text("utf-8")
     assert not [c for c in content if c not in "\t\n" and (ord(c) < 32 or c in ODD)]
     if ending == ".eaf":

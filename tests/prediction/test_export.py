@@ -1,15 +1,20 @@
 """Predictions on their way out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 import pandas as pd
 import pytest
 
-from imlcmm.errors import ImlcmmError
+from imlcmm.cli import main
+from imlcmm.errors import ImlcmmError, MissingPackageError
 from imlcmm.features.subtitles import read_transcript
+from imlcmm.features.words import Word
 from imlcmm.prediction.description import describe_prediction
-from imlcmm.prediction.export import export, table
+from imlcmm.prediction.export import check_export, export, table
 from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
 from imlcmm.prediction.timeline import draw_timeline
 
@@ -18,7 +23,9 @@ from imlcmm.prediction.timeline import draw_timeline
 def video():
     happy = UtterancePrediction(
         0.0, 2.5, "真的很好", 0.6, (0.1, 1.0), 0.9, {"text": 0.8, "audio": -0.4}, "conflict",
-        (Moment("text", 0.0, 1.0, 2.5, "很好"),), {"vision": "no face is seen"},
+        (Moment("text", 0.0, 1.0, 2.5, "很好"),), {"vision": "no face is seen"}, (
+            Word("真", 0.2, 0.5), Word("好", 0.5, 1.0),
+        ),
     )  # fmt: skip
     return VideoPrediction(Path("clip.mp4"), "model", -1.0, 1.0, (happy, UtterancePrediction(2.5, 4.0, "", None)))
 
@@ -31,6 +38,7 @@ def broken():
 def test_json_holds_everything(video, broken, tmp_path):
     export([video, broken], tmp_path / "x.json")
     first, second = json.loads((tmp_path / "x.json").read_text())
+    assert first["utterances"][0]["words"][0] == {"text": "真", "start": 0.2, "end": 0.5}
     assert first["utterances"][0]["unimodal"] == {"text": 0.8, "audio": -0.4}
     assert first["utterances"][0]["moments"][0]["text"] == "很好"
     assert second["failure"] == "bad.mp4 is empty"
@@ -62,17 +70,66 @@ def test_elan_reads_tiers(video, tmp_path):
     elan = pytest.importorskip("pympi.Elan")
     export([video], tmp_path / "x.eaf")
     tiers = elan.Eaf(str(tmp_path / "x.eaf"))
+    assert list(tiers.get_tier_names()) == ["words", "utterances", "sentiment", "text", "audio"]
     assert tiers.get_annotation_data_for_tier("sentiment")[0][:3] == (0, 2500, "+0.60")
-    assert tiers.get_annotation_data_for_tier("words")[0][2] == "真的很好"
+    assert [found[:3] for found in tiers.get_annotation_data_for_tier("words")] == [(200, 500, "真"), (500, 1000, "好")]
+    assert tiers.get_annotation_data_for_tier("utterances")[0][2] == "真的很好"
     assert tiers.get_annotation_data_for_tier("audio")[0][2] == "-0.40"
-    assert not tiers.get_annotation_data_for_tier("vision")
 
 
-def test_a_timeline_holds_one_file_and_an_unknown_ending_none(video, broken, tmp_path):
-    with pytest.raises(ImlcmmError, match="there are 2"):
-        export([video, broken], tmp_path / "x.srt")
-    with pytest.raises(ImlcmmError, match=r"\.json, \.csv"):
-        export([video], tmp_path / "x.doc")
+@pytest.mark.parametrize("name", ["a clip.mkv", "clip.mp3", "你好.webm", "clip.xyz"])
+def test_elan_finds_the_media(video, tmp_path, name):
+    elan = pytest.importorskip("pympi.Elan")
+    (tmp_path / "media").mkdir()
+    media = tmp_path / "media" / name
+    export([replace(video, path=media)], tmp_path / "x.eaf")
+    (link,) = elan.Eaf(str(tmp_path / "x.eaf")).media_descriptors
+    assert url2pathname(urlsplit(link["MEDIA_URL"]).path) == str(media)
+    assert tmp_path / unquote(link["RELATIVE_MEDIA_URL"]) == media
+
+
+@pytest.mark.parametrize(
+    ("files", "out", "form", "match"),
+    [
+        (["a.mp4", "b.mp4"], "x.srt", None, "holds one file, but there are 2; give a folder and --format srt"),
+        (["a.mp4"], "x.doc", None, r"must be one of \.json, \.csv"),
+        (["a.mp4"], "out", None, "for a folder, add --format srt"),
+        (["a.mp4"], "file/x.json", None, "is a file, not a folder"),
+        (["a.mp4"], "folder.json", None, "is a folder; add --format json"),
+        (["a.mp4"], "file", "srt", "is a file, not a folder"),
+        (["1/a.mp4", "2/a.mp4"], "out", "vtt", r"two files are named a\.mp4"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, files, out, form, match):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(ImlcmmError, match=match):
+        check_export([Path(name) for name in files], tmp_path / out, form)
+
+
+def test_the_command_refuses_before_it_loads_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("imlcmm.prediction.predictor.Predictor.load", lambda *_: pytest.fail("a model is loaded"))
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "file").touch()
+    for words in (["--export", "x.srt"], ["--format", "srt"], ["--pictures", str(tmp_path / "file")]):
+        with pytest.raises(SystemExit):
+            main(["predict", str(tmp_path), *words])
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_package_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("imlcmm.prediction.export.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"\.eaf needs pympi: pip install 'imlcmm\[export\]'"):
+        check_export([Path("a.mp4")], tmp_path / "x.eaf")
+
+
+def test_a_folder_gets_a_file_each(video, broken, tmp_path):
+    export([video, broken], tmp_path / "out", "vtt")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bad.vtt", "clip.vtt"]
+    twins = [video, replace(video, path=Path("clip.wav"))]
+    export(twins, tmp_path / "twins", "json")
+    assert sorted(path.name for path in (tmp_path / "twins").iterdir()) == ["clip.mp4.json", "clip.wav.json"]
 
 
 def test_the_description_names_what_is_missing_and_what_mattered(video, broken):

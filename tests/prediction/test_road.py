@@ -82,6 +82,7 @@ def test_failures_end_in_a_code_and_what_is_done_is_kept(videos, store, tmp_path
     assert same_files(store, out)
 
 
+@pytest.mark.slow
 def test_a_cluster_makes_the_same_data_set(videos, store, tmp_path):
     pytest.importorskip("ray", reason="needs the extra 'ray'")
     assert extract(videos, tmp_path / "data", "--ray", "local", "--allow_failures", "true") == 0

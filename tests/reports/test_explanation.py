@@ -7,6 +7,7 @@ import torch
 from imlcmm.cli import main
 from imlcmm.datasets.loading import ClipDataset
 from imlcmm.errors import DataError
+from imlcmm.files import file_name
 from imlcmm.models.calibration import read_calibration
 from imlcmm.reports.explanation import Explainer, characters, find_clip
 from imlcmm.reports.explanation_table import describe_explanation
@@ -81,9 +82,11 @@ def test_the_command_prints_and_writes(imlcmm_run, simulated_folder, simulated, 
     assert identifier in said
     assert "SIMULATED" in said
     assert "text looked at step" in said
-    pictures = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    assert said.count("how the steps of the text are written is not known") == 1
+    name = file_name(identifier)
+    pictures = {path.stem.removeprefix(f"{name}-") for path in (tmp_path / "out").glob(f"{name}-*.png")}
     assert {"heads", "pooling-text", "attention-audio", "features-vision", "kan-text-1"} <= pictures
-    assert (tmp_path / "out" / "kan-text-1.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / f"{name}-kan-text-1.png").read_bytes().startswith(b"\x89PNG")
     assert identifier in (tmp_path / "out" / "explanation.html").read_text(encoding="utf-8")
     main([*words, "--out", str(tmp_path / "one.html")])
     assert {path.name for path in tmp_path.iterdir()} == {"out", "one.html"}

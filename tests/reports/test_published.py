@@ -6,7 +6,7 @@ import pytest
 
 from imlcmm.models import list_models
 from imlcmm.reports.experiments import ABLATIONS, TASKS
-from imlcmm.reports.published import published
+from imlcmm.reports.published import published, published_beside
 
 
 def test_table2_names_every_model_of_the_registry():
@@ -40,3 +40,11 @@ def test_a_table_says_that_it_is_not_ours_and_what_is_wrong_with_it(name):
 
 def test_the_weak_accuracy_of_table_2_is_known_to_be_wrong():
     assert any("76.89" in note and "75.57" in note for note in published("table2").notes)
+
+
+def test_published_numbers_stand_beside_their_own_kind_alone():
+    assert published("table1").markdown in published_beside("simsv2", "table1", "later")
+    for kind in ("mosi", "sims", "own"):
+        assert published_beside(kind, "table1") == (
+            "The published numbers are of CH-SIMS v2, so they do not stand beside these."
+        )

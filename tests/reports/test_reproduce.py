@@ -102,6 +102,7 @@ def test_conflict_needs_unimodal_labels(simulated, tmp_path):
         conflict_findings({}, {}, blind, tmp_path)
 
 
+@pytest.mark.slow
 def test_table4_says_what_each_component_does(iml_cmm):
     text = EXPERIMENTS["table4"](iml_cmm)
     assert written(iml_cmm, "table4")

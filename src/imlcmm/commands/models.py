@@ -27,10 +27,12 @@ def evaluate(
     """
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.evaluation.evaluate import evaluate_runs
+    from imlcmm.files import check_folder
     from imlcmm.reports.figures import predicted_against_true
 
-    report = evaluate_runs(list(runs), load_dataset(data, kind), split)
     folder = out or runs[0] / f"evaluation-{split}"
+    check_folder(folder)
+    report = evaluate_runs(list(runs), load_dataset(data, kind), split)
     report.write(folder)
     predicted_against_true(report.evaluations, folder / "predicted-against-true.png")
     show(report.markdown)
@@ -59,10 +61,12 @@ def leaderboard(
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import check_folder
     from imlcmm.models import list_models, named_model
     from imlcmm.models.card import call_name
     from imlcmm.reports.leaderboard import leaderboard as run
 
+    check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]
     board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more))
     board.write(folder)
@@ -94,10 +98,12 @@ def tune(
         folder: Folder of the study; default runs/tune-MODEL.
     """
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import check_folder
     from imlcmm.models import named_model
     from imlcmm.training.recipe import shipped_recipe
     from imlcmm.training.tune import tune as search
 
+    check_folder(out.parent)
     found, opened = named_model(model), load_dataset(data, kind)
     recipe = search(
         found, opened, shipped_recipe(opened.rules.recipes, found), trials=trials, seeds=seeds,

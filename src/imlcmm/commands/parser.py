@@ -6,7 +6,7 @@ from argparse import SUPPRESS, Action
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from docstring_parser import parse
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
@@ -29,6 +29,9 @@ class HelpFormatter(DefaultHelpFormatter):
 
     def _get_default_metavar_for_optional(self, action: Action) -> str:
         kind = getattr(action, "_typehint", action.type)
+        choices = next((get_args(part) for part in get_args(kind) if get_origin(part) is Literal), None)
+        if choices:
+            return f"{{{','.join(choices)}}}"
         plain = next((word for known, word in _WRITTEN.items() if known in (kind, *get_args(kind))), None)
         return plain or super()._get_default_metavar_for_optional(action)
 

@@ -25,9 +25,11 @@ def report(
         out: HTML file to write; without it, `report-SPLIT.html` in the first run's folder.
     """
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import check_folder
     from imlcmm.reports.page.report_page import write_report
 
     path = out or runs[0] / f"report-{split}.html"
+    check_folder(path.parent)
     write_report(list(runs), load_dataset(data, kind), path, split)
     show(f"{path} written, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
 
@@ -52,6 +54,7 @@ def explain(
         out: Folder of the page and the pictures, or a .html file; without it, `explanations` in the run's folder.
     """
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import file_name
     from imlcmm.reports.explanation import Explainer, find_clip
     from imlcmm.reports.explanation_table import describe_explanation
     from imlcmm.reports.page.explanation_page import write_explanation
@@ -61,7 +64,7 @@ def explain(
     row = find_clip(dataset, split, clip)
     explainer = Explainer.load(opened, dataset, split)
     explanation = explainer(row)
-    folder = out or run / "explanations" / f"{split}-{row}"
+    folder = out or run / "explanations" / file_name(explanation.clip)
     write_explanation(explainer, explanation, folder)
     show(describe_explanation(explanation))
     show(f"written to {folder}")

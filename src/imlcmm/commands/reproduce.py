@@ -44,10 +44,12 @@ def reproduce(
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import check_folder
     from imlcmm.models import list_models, named_model
     from imlcmm.models.card import call_name
     from imlcmm.reports.reproduce import EXPERIMENTS, Laboratory
 
+    check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]
     lab = Laboratory(load_dataset(data, kind), folder, names, seeds, jobs, draws, list(more), unlabelled)
     for name in experiments:

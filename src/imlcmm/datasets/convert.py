@@ -4,8 +4,6 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from imlcmm.datasets import store
 from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.datasets.catalog import kind as find_kind
@@ -15,6 +13,7 @@ from imlcmm.datasets.loading import SentimentData
 from imlcmm.datasets.manifest import read_manifest, rules_of
 from imlcmm.datasets.pickles import read_pickle
 from imlcmm.errors import DataError
+from imlcmm.progress import Progress
 from imlcmm.types import ABSENT
 
 logger = logging.getLogger(__name__)
@@ -102,7 +101,7 @@ def _convert_pickle(
         logger.warning("%s: there is no key '%s', so the data set goes without %s", source, m, m)
     names = features or facts.get("features") or {}
     total = sum(int(part.keep.sum()) for parts in splits.values() for part in parts)
-    bar = tqdm(total=total, desc=source.name, unit="clip", disable=None if progress else True)
+    bar = Progress(total=total, desc=source.name, unit="clip", disable=not progress)
     writer = store.StoreWriter(
         out,
         kind=rules,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
 from imlcmm.datasets.catalog import KINDS
 from imlcmm.datasets.kind_file import describe_kind
 from imlcmm.datasets.layout import LABEL_KEYS
 from imlcmm.datasets.loading import ClipDataset, SentimentData
 from imlcmm.datasets.store import disk_error
+from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, TARGETS
 
 _NAMES = ("Negative", "Neutral", "Positive")
@@ -33,7 +33,7 @@ def export_pickle(data: SentimentData, out: Path, *, progress: bool = False) -> 
     """
     out = Path(out)
     temporary = out.parent / f".{out.name}.{uuid.uuid4().hex[:12]}.partial"
-    bar = tqdm(total=len(data.splits) * 4, desc=out.name, unit="array", disable=None if progress else True)
+    bar = Progress(total=len(data.splits) * 4, desc=out.name, unit="array", disable=not progress)
     try:
         with bar, temporary.open("wb") as file:
             file.write(pickle.PROTO + b"\x04" + pickle.EMPTY_DICT)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from tqdm import tqdm
 
 from imlcmm.datasets import clip_manifest
 from imlcmm.datasets.catalog import Kind
@@ -21,7 +20,7 @@ from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.clip_manifest import fates
 from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.datasets.label_file import SourceClip, find_clips
-from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.store import StoreWriter, refuse_foreign
 from imlcmm.datasets.workers import Limits, run_limited
 from imlcmm.errors import DataError, MediaError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
@@ -29,6 +28,7 @@ from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles import find_sidecar, read_sidecar
 from imlcmm.features.words import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
+from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, Clip
 from imlcmm.untrusted import check_type, inside, read_json
 
@@ -99,6 +99,7 @@ def extract(
         DataError: If no clip is found, every clip fails, or the parts were made with other options.
     """
     rules = find_kind(kind)
+    refuse_foreign(Path(out))
     chosen = options or ExtractorOptions()
     clips = find_clips(Path(videos), labels, rules)
     parts = Path(out).with_name(f"{Path(out).name}.parts")
@@ -107,7 +108,7 @@ def extract(
     waiting = [clip._replace(path=clip.path.absolute()) for clip in clips if not _is_done(clip, parts)]
     run = partial(run_on_cluster, address=ray) if ray else run_limited
     outcomes = run(waiting, _prepare, (chosen, parts.absolute()), workers=workers, limits=limits)
-    with tqdm(total=len(clips), initial=len(clips) - len(waiting), desc="extracting", unit="clip",
+    with Progress(total=len(clips), initial=len(clips) - len(waiting), desc="extracting", unit="clip",
               disable=not progress) as bar:  # fmt: skip
         for outcome in outcomes:
             if outcome.failure is not None:
@@ -220,7 +221,7 @@ def _assemble(clips: list[SourceClip], failures: dict[str, str], parts: Path, ou
         features={m: sets[m]["name"] for m in MODALITIES},
         notes={"extractors": sets},
     ) as store:
-        for clip in tqdm(clips, desc="writing", unit="clip", disable=None, leave=False):
+        for clip in Progress(clips, desc="writing", unit="clip", leave=False):
             missing: dict[str, str] = {}
             if clip.identifier not in failures:
                 missing = _add(clip, store, _part(clip, parts))

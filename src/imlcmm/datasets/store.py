@@ -18,7 +18,7 @@ from imlcmm.datasets.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
 from imlcmm.datasets.repair import Repair
 from imlcmm.datasets.split_writer import SplitWriter
 from imlcmm.errors import DataError
-from imlcmm.files import file_digest
+from imlcmm.files import check_folder, file_digest
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class StoreWriter:
         self._splits: dict[str, SplitWriter] = {}
         self._seen: set[str] = set()
         self._temporary = self.folder.parent / f".{self.folder.name}.{uuid.uuid4().hex[:12]}.partial"
-        _refuse_foreign(self.folder)
+        refuse_foreign(self.folder)
 
     def __enter__(self) -> "StoreWriter":
         """Create the temporary folder beside the final one."""
@@ -200,8 +200,13 @@ def _label_row(clip: Clip, rules: Kind, where: str) -> np.ndarray:
     return row
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to write over anything that is not a store."""
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to write over anything that is not a store.
+
+    Raises:
+        DataError: If there is something else, or nothing can be written there.
+    """
+    check_folder(folder.parent)
     if folder.exists() and not is_store(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} exists and is not a data set; choose another folder or remove it")
 

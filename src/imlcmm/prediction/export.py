@@ -1,37 +1,86 @@
 """Writing predictions in the formats that other programs read."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
 from imlcmm.errors import ImlcmmError, MissingPackageError
-from imlcmm.features.clean_text import clean_text, path_text
 from imlcmm.features.subtitles import write_srt, write_vtt
 from imlcmm.features.utterances import Utterance
-from imlcmm.files import replacing, write_json, write_text
+from imlcmm.files import check_folder, replacing, write_json, write_text
+from imlcmm.prediction.elan import write_elan
 from imlcmm.prediction.result import VideoPrediction
-from imlcmm.types import MODALITIES, written
+from imlcmm.types import written
 
 
-def export(predictions: Sequence[VideoPrediction], path: Path) -> None:
-    """Write predictions; the name's ending says how.
+def check_export(files: Sequence[Path], out: Path, form: str | None = None) -> None:
+    """Refuse, before anything is scored, what `export` could not write of the predictions of these files.
+
+    Raises:
+        ImlcmmError: If the format is not known, one file cannot hold so many, or nothing can be written there.
+        MissingPackageError: If the format needs a package that is not installed.
+    """
+    ending = f".{form}" if form else out.suffix.lower()
+    if ending not in {**TABLES, **TIMELINES}:
+        raise ImlcmmError(
+            f"{out}: the ending must be one of {', '.join([*TABLES, *TIMELINES])}; for a folder, add --format srt"
+        )
+    package = _PACKAGES.get(ending)
+    if package and find_spec(package) is None:
+        raise MissingPackageError(f"{ending} needs {package}: pip install 'imlcmm[export]'")
+    if form is None and ending in TIMELINES and len(files) != 1:
+        raise ImlcmmError(
+            f"{out}: {ending} holds one file, but there are {len(files)}; give a folder and --format {ending[1:]} for "
+            "one each, or export a .json"
+        )
+    if form:
+        check_folder(out)
+        _own_names(files)
+    else:
+        check_folder(out.parent)
+        if out.is_dir():
+            raise ImlcmmError(f"{out} is a folder; add --format {ending[1:]} for a file each in it")
+
+
+def export(predictions: Sequence[VideoPrediction], out: Path, form: str | None = None) -> None:
+    """Write predictions to one file, whose ending says how, or to a folder, a file each.
 
     JSON, CSV and Parquet hold all files; SRT, VTT and EAF (ELAN) hold one.
 
+    Args:
+        predictions: What was said of each file.
+        out: The file, or the folder if there is a format.
+        form: The format of a file each, such as srt.
+
     Raises:
-        ImlcmmError: If the ending is none of these, or one file cannot hold so many.
-        MissingPackageError: If the format needs a package that is not installed.
+        ImlcmmError: As `check_export`.
     """
+    check_export([prediction.path for prediction in predictions], out, form)
+    if form is None:
+        _write(predictions, out)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for prediction, name in zip(predictions, _own_names([p.path for p in predictions]), strict=True):
+        _write([prediction], out / f"{name}.{form}")
+
+
+def _write(predictions: Sequence[VideoPrediction], path: Path) -> None:
     ending = path.suffix.lower()
     if ending in TABLES:
         TABLES[ending](predictions, path)
-    elif ending in TIMELINES:
-        if len(predictions) != 1:
-            raise ImlcmmError(f"{path}: {ending} holds one file, but there are {len(predictions)}; export a .json")
-        TIMELINES[ending](predictions[0], path)
     else:
-        raise ImlcmmError(f"{path}: the ending must be one of {', '.join([*TABLES, *TIMELINES])}")
+        TIMELINES[ending](predictions[0], path)
+
+
+def _own_names(files: Sequence[Path]) -> list[str]:
+    """Name each file's own export: by its stem, and where two have the same, by its whole name."""
+    for names in ([path.stem for path in files], [path.name for path in files]):
+        if len(set(names)) == len(names):
+            return names
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ImlcmmError(f"two files are named {twice}, so that one's export would replace the other's; score them apart")
 
 
 def table(predictions: Sequence[VideoPrediction]) -> pd.DataFrame:
@@ -48,11 +97,8 @@ def _csv(predictions: Sequence[VideoPrediction], path: Path) -> None:
 
 
 def _parquet(predictions: Sequence[VideoPrediction], path: Path) -> None:
-    try:
-        with replacing(path) as beside:
-            table(predictions).to_parquet(beside, index=False)
-    except ImportError as error:
-        raise MissingPackageError("Parquet needs pyarrow: pip install 'imlcmm[export]'") from error
+    with replacing(path) as beside:
+        table(predictions).to_parquet(beside, index=False)
 
 
 def _srt(prediction: VideoPrediction, path: Path) -> None:
@@ -72,33 +118,10 @@ def _captions(prediction: VideoPrediction) -> list[Utterance]:
     ]
 
 
-def _eaf(prediction: VideoPrediction, path: Path) -> None:
-    """Write a tier for the words, for the fused sentiment, and for each modality."""
-    try:
-        from pympi.Elan import Eaf
-    except ImportError as error:
-        raise MissingPackageError("EAF needs pympi: pip install 'imlcmm[export]'") from error
-    elan = Eaf(author="imlcmm")
-    elan.remove_tier("default")
-    elan.add_linked_file(path_text(prediction.path))
-    for tier in ("words", "sentiment", *MODALITIES):
-        elan.add_tier(tier)
-    for u in prediction.utterances:
-        span = round(u.start * 1000), max(round(u.end * 1000), round(u.start * 1000) + 1)
-        values = {
-            "words": clean_text(u.transcript),
-            "sentiment": "" if u.sentiment is None else written(u.sentiment, prediction.low),
-        }
-        values |= {m: written(value, prediction.low) for m, value in u.unimodal.items()}
-        for tier, value in values.items():
-            elan.add_annotation(tier, *span, value)
-    with replacing(path) as beside:
-        elan.to_file(str(beside))
-
-
 TABLES: dict[str, Callable[[Sequence[VideoPrediction], Path], None]] = {
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
 }
-TIMELINES: dict[str, Callable[[VideoPrediction, Path], None]] = {".srt": _srt, ".vtt": _vtt, ".eaf": _eaf}
+TIMELINES: dict[str, Callable[[VideoPrediction, Path], None]] = {".srt": _srt, ".vtt": _vtt, ".eaf": write_elan}
+_PACKAGES = {".parquet": "pyarrow", ".eaf": "pympi"}

@@ -108,7 +108,9 @@ class Predictor:
         trained = self.extractor.feature_sets
         missing = {m: clip.missing[m] if m in trained else UNTRAINED for m in MODALITIES if m not in clip.features}
         read = tuple(m for m in MODALITIES if m not in missing)
-        said = UtterancePrediction(utterance.start, utterance.end, clip.transcript, None, missing=missing)
+        start = utterance.start
+        words = [Word(word.text, start + word.start, start + word.end) for word in clip.words]
+        said = UtterancePrediction(start, utterance.end, clip.transcript, None, missing=missing, words=words)
         if not read:
             return said
         prediction = self.model(to_batch([clip], self.model.spec, read, self.model.inputs.means))
@@ -120,7 +122,7 @@ class Predictor:
             unimodal=unimodal,
             missing=missing | {m: UNPROVEN for m in read if m in prediction.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
-            moments=moments(prediction, clip, utterance.start),
+            moments=moments(prediction, clip, start),
         )
         curve = self.calibration.curve("multimodal", read) if self.calibration else None
         if curve is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from imlcmm.features.clean_text import clean_text, path_text
 from imlcmm.features.clip_extractor import reasons
+from imlcmm.features.words import Word
 from imlcmm.types import MODALITIES
 
 
@@ -44,6 +45,7 @@ class UtterancePrediction:
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
         moments: What mattered most.
         missing: Why a modality was not read, or has no sentiment of its own.
+        words: The words with the seconds from the start of the video.
     """
 
     start: float
@@ -56,6 +58,7 @@ class UtterancePrediction:
     agreement: str = ""
     moments: Sequence[Moment] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    words: Sequence[Word] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class VideoPrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
-        return {**asdict(self), "path": path_text(self.path)}
+        said = [asdict(each) | {"words": [word._asdict() for word in each.words]} for each in self.utterances]
+        return {**asdict(self), "path": path_text(self.path), "utterances": said}
 
     @property
     def rows(self) -> list[dict[str, Any]]:

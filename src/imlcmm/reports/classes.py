@@ -11,7 +11,7 @@ from imlcmm.datasets.loading import SentimentData
 from imlcmm.evaluation.metrics import classes
 from imlcmm.evaluation.tables import markdown
 from imlcmm.reports.figures import draw_class_counts
-from imlcmm.reports.published import published
+from imlcmm.reports.published import published_beside
 from imlcmm.reports.results import name_data, write_result
 from imlcmm.types import DataSpec
 
@@ -41,7 +41,7 @@ def class_counts(data: SentimentData, folder: Path) -> str:
     counts = count_classes(data)
     caption = f"Clips of each split and class. {name_data(data)}."
     table = counts.rename_axis("split").reset_index()
-    text = "\n\n".join(["## table1", caption, markdown(table), published("table1").markdown]) + "\n"
+    text = "\n\n".join(["## table1", caption, markdown(table), published_beside(data.spec.kind, "table1")]) + "\n"
     picture = write_result(folder, "table1", text, table, table, caption)
     labelled = counts.drop(columns="clips")
     draw_class_counts(labelled[labelled.sum(axis=1) > 0], caption, picture)

@@ -15,6 +15,8 @@ def describe_explanation(explanation: Explanation) -> str:
     lines += _aligned([("head", "label", "predicted", "90 % interval", "sure", "other seeds"), *opinion_rows(e)])
     if e.missing:
         lines.append(f"missing: {', '.join(e.missing)}")
+    if not e.pieces and ("text" in e.pools or e.maps):
+        lines.append("how the steps of the text are written is not known, so they are counted from 0")
     for m, weights in e.pools.items():
         best = np.argsort(-weights, kind="stable")[:SHOWN].tolist()
         places = ", ".join(f"{_place(e, m, i)} ({weights[i] * len(weights):.1f})" for i in best)

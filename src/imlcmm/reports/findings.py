@@ -11,7 +11,7 @@ from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.statistics import Comparison, holm
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, comparison_table, markdown, number
 from imlcmm.reports.interval_chart import draw_settings
-from imlcmm.reports.published import published
+from imlcmm.reports.published import published_beside
 from imlcmm.reports.results import write_result
 from imlcmm.reports.runs import Setting
 
@@ -120,7 +120,7 @@ class Findings:
             for name, tests in self.differences.items()
         ]
         if self.published:
-            parts.append(published(self.published).markdown)
+            parts.append(published_beside(next(iter(self.evaluations.values())).kind, self.published))
         return "\n\n".join(parts) + "\n"
 
     def write(self, folder: Path) -> None:

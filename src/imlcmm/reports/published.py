@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from imlcmm.datasets.catalog import KINDS
 from imlcmm.evaluation.tables import markdown
 
 FILE = files("imlcmm") / "reports" / "published.toml"
@@ -31,6 +32,14 @@ class Published(NamedTuple):
         head = f"### As published, on the real data: {self.title}\n\nNot ours, and not checked by us."
         body = self.table.map(_printed).rename_axis("").reset_index()
         return "\n\n".join([head, markdown(body), *(f"- {note}" for note in self.notes)])
+
+
+def published_beside(kind: str, *names: str) -> str:
+    """Write tables to stand beside results on data of a kind; beside another kind's they are left out with a word."""
+    theirs = _read()["source"]["kind"]
+    if kind != theirs:
+        return f"The published numbers are of {KINDS[theirs].title}, so they do not stand beside these."
+    return "\n\n".join(published(name).markdown for name in names)
 
 
 def published(name: str) -> Published:

@@ -16,7 +16,7 @@ from imlcmm.reports.conflict import conflict_findings
 from imlcmm.reports.figures import draw_label_shares
 from imlcmm.reports.findings import METRIC, Findings
 from imlcmm.reports.leaderboard import leaderboard
-from imlcmm.reports.published import published
+from imlcmm.reports.published import published_beside
 from imlcmm.reports.results import name_data
 from imlcmm.reports.robustness import measure_robustness
 from imlcmm.reports.runs import Setting, score_each, train_settings
@@ -108,7 +108,7 @@ def table1(lab: Laboratory) -> str:
 def table2(lab: Laboratory) -> str:
     """Compare all models."""
     board = leaderboard(lab.data, lab.models, folder=lab.runs, seeds=lab.seeds, jobs=lab.jobs, options=lab.options)
-    text = "\n\n".join(["## table2", board.markdown, published("table2").markdown, published("later").markdown]) + "\n"
+    text = "\n\n".join(["## table2", board.markdown, published_beside(lab.data.spec.kind, "table2", "later")]) + "\n"
     board.write(lab.folder, "table2", text)
     return text
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.errors import TrainingError
@@ -13,6 +12,7 @@ from imlcmm.evaluation.evaluate import Evaluation, predict_seeds, rate
 from imlcmm.evaluation.statistics import holm, interval
 from imlcmm.evaluation.tables import markdown, number
 from imlcmm.models.base import SentimentModel
+from imlcmm.progress import Progress
 from imlcmm.reports.figures import draw_severity
 from imlcmm.reports.findings import METRIC, SURE, metrics_of
 from imlcmm.reports.results import name_data, write_result
@@ -43,7 +43,7 @@ def measure_robustness(
         raise TrainingError("no model came to an end; the logs beside the runs say why")
     damages = corruptions({m: deviation for m, (_, deviation) in data.train.statistics().items()})
     rows = []
-    for setting in tqdm(settings, desc="damaging", unit="model"):
+    for setting in Progress(settings, desc="damaging", unit="model"):
         rows += compare(setting.name, load(setting), damages, data)
     frame = pd.DataFrame(rows)
     worst = strongest(frame)

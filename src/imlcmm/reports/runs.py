@@ -10,9 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from imlcmm.errors import ImlcmmError, TrainingError
+from imlcmm.progress import Progress
 
 _TICK = 1.0
 T = TypeVar("T")
@@ -100,7 +99,7 @@ def train_settings(
 
     with (
         ThreadPoolExecutor(jobs) as pool,
-        tqdm(
+        Progress(
             total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0, miniters=0
         ) as bar,
     ):
@@ -124,7 +123,7 @@ def score_each(settings: Iterable[Setting], failures: dict[str, str], score: Cal
         TrainingError: If no setting is left.
     """
     found = {}
-    for setting in tqdm([s for s in settings if s.name not in failures], desc="scoring", unit="setting"):
+    for setting in Progress([s for s in settings if s.name not in failures], desc="scoring", unit="setting"):
         try:
             found[setting.name] = score(setting)
         except ImlcmmError as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import ConstantInputWarning, pearsonr
-from tqdm import tqdm
 
 from imlcmm.datasets.loading import SentimentData
 from imlcmm.errors import TrainingError
@@ -16,9 +15,10 @@ from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import holm
 from imlcmm.evaluation.tables import markdown
 from imlcmm.models.base import SentimentModel
+from imlcmm.progress import Progress
 from imlcmm.reports.figures import draw_correlations
 from imlcmm.reports.findings import SURE
-from imlcmm.reports.published import published
+from imlcmm.reports.published import published_beside
 from imlcmm.reports.results import name_data, write_result
 from imlcmm.reports.runs import Setting
 
@@ -47,7 +47,7 @@ def measure_weightings(
     """
     if len(settings) < FEWEST:
         raise TrainingError(f"{len(settings)} weightings were trained; a correlation needs {FEWEST} or more")
-    table = pd.DataFrame([_row(setting, load(setting), data) for setting in tqdm(settings, desc="scoring")])
+    table = pd.DataFrame([_row(setting, load(setting), data) for setting in Progress(settings, desc="scoring")])
     weights = list(settings[0].options)
     metrics = [name for name in table.columns if name not in weights]
     correlation, p_value = correlate(table, weights, metrics)
@@ -59,7 +59,7 @@ def measure_weightings(
     sure = p_value < SURE
     shown = correlation.map("{:.2f}".format).where(sure, correlation.map("({:.2f})".format))
     cells = shown.rename_axis("weight of").reset_index()
-    text = "\n\n".join(["## figure6", caption, markdown(cells), published("figure6").markdown]) + "\n"
+    text = "\n\n".join(["## figure6", caption, markdown(cells), published_beside(data.spec.kind, "figure6")]) + "\n"
     picture = write_result(folder, "figure6", text, table, cells, caption)
     draw_correlations(correlation, sure, caption, picture)
     return text

@@ -14,7 +14,6 @@ import lightning as L
 import pandas as pd
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -31,6 +30,7 @@ from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
 from imlcmm.training.run import DESCRIPTION, METRICS, Run, environment, read_description, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
+from imlcmm.training.training_bar import TrainingBar
 from imlcmm.types import Batch
 from imlcmm.untrusted import check_type
 
@@ -250,8 +250,8 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,
             enable_model_summary=False,
-            enable_progress_bar=options.progress,
-            callbacks=[BestAndLast(folder, how), *([TQDMProgressBar(leave=False)] if options.progress else [])],
+            enable_progress_bar=False,
+            callbacks=[BestAndLast(folder, how), *([TrainingBar()] if options.progress else [])],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             log_every_n_steps=1,
         )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from imlcmm.files import write_figure, write_text
+from imlcmm.files import file_name, write_figure, write_text
 from imlcmm.reports.attention_map import COMPOSITION
 from imlcmm.reports.explanation import Explainer, Explanation
 from imlcmm.reports.explanation_table import opinion_rows
@@ -43,7 +43,7 @@ def write_explanation(explainer: Explainer, explanation: Explanation, out: Path)
     if not alone:
         for picture in (p for group in pictures.values() for p in group):
             with house_style():
-                write_figure(out / f"{picture.name}.png", picture.figure)
+                write_figure(out / f"{file_name(explanation.clip)}-{picture.name}.png", picture.figure)
 
 
 def explanation_page(explanation: Explanation, pictures: dict[str, Any]) -> str:

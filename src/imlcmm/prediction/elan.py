@@ -1,0 +1,45 @@
+"""Predictions as annotations of ELAN (.eaf)."""
+
+import mimetypes
+import os
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from imlcmm.features.clean_text import clean_text
+from imlcmm.files import replacing
+from imlcmm.prediction.result import VideoPrediction
+from imlcmm.types import MODALITIES, written
+
+
+def write_elan(prediction: VideoPrediction, path: Path) -> None:
+    """Write tiers of words and utterances, of the fused sentiment, and of each modality that has numbers."""
+    from pympi.Elan import Eaf
+
+    elan = Eaf(author="imlcmm")
+    elan.remove_tier("default")
+    mime_type = mimetypes.guess_type(prediction.path.name)[0] or "application/octet-stream"
+    elan.add_linked_file(*_media_urls(prediction.path, path), mimetype=mime_type)
+    low, utterances = prediction.low, prediction.utterances
+    tiers = {
+        "words": [(word.start, word.end, word.text) for u in utterances for word in u.words],
+        "utterances": [(u.start, u.end, u.transcript) for u in utterances],
+        "sentiment": [(u.start, u.end, written(u.sentiment, low)) for u in utterances if u.sentiment is not None],
+    }
+    for m in MODALITIES:
+        tiers[m] = [(u.start, u.end, written(u.unimodal[m], low)) for u in utterances if m in u.unimodal]
+    for tier, rows in ((tier, rows) for tier, rows in tiers.items() if rows):
+        elan.add_tier(tier)
+        latest = 0
+        for start, end, text in rows:
+            # Annotations of a tier may not overlap, and last a millisecond at least.
+            begin = max(latest, round(start * 1000))
+            latest = max(begin + 1, round(end * 1000))
+            elan.add_annotation(tier, begin, latest, clean_text(text))
+    with replacing(path) as beside:
+        elan.to_file(str(beside))
+
+
+def _media_urls(media: Path, path: Path) -> tuple[str, str]:
+    """Give the URLs by which ELAN finds a file: the absolute one, and the one from the annotations' folder."""
+    relative = os.path.relpath(media.resolve(), path.resolve().parent)
+    return media.resolve().as_uri(), f"./{quote(os.fsencode(PurePath(relative).as_posix()))}"

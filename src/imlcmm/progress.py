@@ -1,0 +1,44 @@
+"""Progress of long work, on standard error: a bar in a terminal, elsewhere a line now and then."""
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+SECONDS = 30.0
+"""How often a line is written where there is no terminal."""
+
+
+class Progress(tqdm):
+    """A bar of tqdm that a log file can hold."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Take what tqdm takes."""
+        if not sys.stderr.isatty():
+            options = {
+                "mininterval": SECONDS,
+                "maxinterval": SECONDS,
+                "delay": SECONDS,
+                "ncols": 100,
+                "ascii": True,
+                **options,
+                "file": _Lines(sys.stderr),
+            }
+        super().__init__(*arguments, **options)
+
+
+class _Lines:
+    """Write a line where a bar would be drawn anew."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write what is not blank."""
+        said = text.replace("\r", "").strip()
+        if said:
+            self._file.write(f"{said}\n")
+
+    def flush(self) -> None:
+        """Write through."""
+        self._file.flush()
