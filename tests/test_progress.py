@@ -10,8 +10,9 @@ from imlcmm.progress import Progress
 
 
 def test_a_log_gets_lines_and_not_many(capsys, monkeypatch):
-    for _ in Progress(range(1000), desc="quick"):
-        pass
+    quick = Progress(range(1000), desc="quick")
+    for number in quick:
+        quick.set_postfix(number=number)
     assert not capsys.readouterr().err
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     for _ in Progress(range(3), desc="slow", miniters=1):

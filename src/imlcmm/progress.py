@@ -26,6 +26,10 @@ class Progress(tqdm):
             }
         super().__init__(*arguments, **options)
 
+    def set_postfix(self, *arguments: Any, refresh: bool = True, **options: Any) -> None:
+        """Set what stands behind the bar; a log hears of it with the next line."""
+        super().set_postfix(*arguments, refresh=refresh and sys.stderr.isatty(), **options)
+
 
 class _Lines:
     """Write a line where a bar would be drawn anew."""

@@ -30,7 +30,9 @@ class TrainingBar(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell the epoch and its validation error."""
         if self._bar is not None:
-            said = {name: float(value) for name, value in trainer.callback_metrics.items() if name == "valid_mae"}
+            said: dict[str, Any] = {
+                name: float(value) for name, value in trainer.callback_metrics.items() if name == "valid_mae"
+            }
             self._bar.set_postfix(epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}", **said)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
