@@ -41,5 +41,5 @@ def write_elan(prediction: VideoPrediction, path: Path) -> None:
 
 def _media_urls(media: Path, path: Path) -> tuple[str, str]:
     """Give the URLs by which ELAN finds a file: the absolute one, and the one from the annotations' folder."""
-    relative = os.path.relpath(media.resolve(), path.resolve().parent)
-    return media.resolve().as_uri(), f"./{quote(os.fsencode(PurePath(relative).as_posix()))}"
+    relative = PurePath(os.path.relpath(media.resolve(), path.resolve().parent)).as_posix()
+    return media.resolve().as_uri(), quote(os.fsencode(relative if relative.startswith("..") else f"./{relative}"))
