@@ -87,6 +87,36 @@ def test_rolling_captions_say_each_word_once_at_its_time(tmp_path, end):
     assert found[3].words == (("no", 5.0, 5.5), ("no", 5.5, 6.0))
 
 
+def test_rolling_captions_of_one_line(tmp_path):
+    content = (
+        "WEBVTT\n\n00:00.000 --> 00:02.000\nI<00:01.000><c> do</c>\n\n00:02.000 --> 00:02.010\nI do\n\n"
+        "00:02.010 --> 00:04.000\nreally<00:03.000><c> so</c>\n\n00:04.000 --> 00:04.010\nreally so\n"
+    )
+    assert read(tmp_path, "a.vtt", content) == [(0.0, 2.0, "I do"), (2.01, 4.0, "really so")]
+
+
+def test_what_is_said_twice_stays_beside_lines_that_roll(tmp_path):
+    content = (
+        "WEBVTT\n\n00:00.000 --> 00:01.000\nNo.\n\n00:01.000 --> 00:02.000\nNo.\n\n"
+        "00:02.000 --> 00:03.000\nNo.\nI<00:02.500> do\n"
+    )
+    assert [text for *_, text in read(tmp_path, "a.vtt", content)] == ["No.", "No.", "I do"]
+
+
+def test_a_word_of_a_cue_is_no_comment(tmp_path):
+    content = "WEBVTT\n\n00:01.000 --> 00:02.000\nfirst\n \nNOTE well\n\n00:03.000 --> 00:04.000\nthird\n"
+    assert [text for *_, text in read(tmp_path, "a.vtt", content)] == ["first NOTE well", "third"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.srt", f"1\n{'9' * 5000}:00:01,000 --> 00:00:02,000\nx\n"), ("a.lrc", f"[{'9' * 5000}:00.00]x\n")],
+)
+def test_endless_numbers_are_refused_by_their_line(tmp_path, name, content):
+    with pytest.raises(MediaError, match=rf"{name}, line [12]: "):
+        read(tmp_path, name, content)
+
+
 def test_rolling_captions_of_chinese(tmp_path):
     content = (
         "WEBVTT\n\n00:00.000 --> 00:01.000\n \n我<00:00.400><c>喜</c><00:00.600><c>欢</c>\n\n"

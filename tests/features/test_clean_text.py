@@ -1,5 +1,6 @@
 """Characters that are no writing come into no transcript, no id and no result."""
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -35,6 +36,20 @@ def test_marks_of_the_end_of_a_file_are_no_words(tmp_path, end):
     assert read_transcript(tmp_path / "a.txt") == "I love this film, 我爱它"
     (tmp_path / "a.srt").write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\nI \x01love\xe2\x80\x8b it\n" + end)
     assert [u.text for u in read_transcript(tmp_path / "a.srt")] == ["I love it"]
+
+
+def test_a_mark_at_the_beginning_and_a_zero_at_the_end(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfI love this film\0")
+    assert read_transcript(tmp_path / "a.txt") == "I love this film"
+
+
+def test_clips_whose_names_hold_such_characters_are_found(tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a\u200b.mp4").touch()
+    (tmp_path / "label.csv").write_text("video_id,clip_id,text,label,mode\nv,a\u200b,x,0.4,train\n", "utf-8")
+    (clip,) = find_clips(tmp_path, tmp_path / "label.csv")
+    assert clip.path.is_file()
+    assert clip.identifier == "v$_$a"
 
 
 def test_references_to_such_characters_are_none_either(tmp_path):
@@ -79,8 +94,10 @@ def test_words_that_a_caller_gives():
 def test_exports_can_be_read(tmp_path, ending):
     spoken = UtterancePrediction(0.0, 1.5, f"I {ODD}love <it> & 我\x0b它", 0.5)
     path = tmp_path / f"out{ending}"
-    export([VideoPrediction(Path(f"a{ODD[1:-1]}.mp4"), "m", -1.0, 1.0, [spoken], "", 0.0)], path)
+    export([VideoPrediction(Path(f"a{ODD[1:-1]}.mp4"), "m", -1.0, 1.0, [spoken], f"bad {ODD[1:-1]}", 0.0)], path)
     content = path.read_text("utf-8")
+    if ending == ".json":
+        content = json.dumps(json.loads(content), ensure_ascii=False)
     assert not [c for c in content if c not in "\t\n" and (ord(c) < 32 or c in ODD)]
     if ending == ".eaf":
         values = [node.text for node in ElementTree.parse(path).iter("ANNOTATION_VALUE")]

@@ -13,7 +13,7 @@ from imlcmm.datasets.companions import is_shadow, tell_left_out
 from imlcmm.datasets.label_numbers import LABELS, check_range, read_number
 from imlcmm.datasets.label_table import LabelRow, read_rows
 from imlcmm.errors import DataError
-from imlcmm.features.clean_text import path_text
+from imlcmm.features.clean_text import clean_text, path_text
 from imlcmm.features.formats import MEDIA
 from imlcmm.untrusted import shown
 
@@ -110,7 +110,7 @@ def _labelled(videos: Path, labels: Path, kind: Kind | None) -> list[SourceClip]
             renamed.append(f"{'/'.join(written)} as {'/'.join(key)}")
         found.append((row.line, _read_labels(row, where)))
         path = known.get(key, videos / key[0] / f"{key[1]}.mp4")
-        clips.append(SourceClip("$_$".join(key), path, split, row.cells.get("text") or None, found[-1][1]))
+        clips.append(SourceClip(path_text("$_$".join(key)), path, split, row.cells.get("text") or None, found[-1][1]))
     check_range(found, labels, kind)
     without = sum("multimodal" not in row for _, row in found)
     if without:
@@ -146,7 +146,7 @@ def _split(row: LabelRow, where: str) -> str:
 
 def _numbers(key: tuple[str, str]) -> tuple[str, ...]:
     """Write ids without leading zeros and without the decimals that a spreadsheet adds."""
-    return tuple(re.sub(r"^0*([0-9]+?)(\.0+)?$", r"\1", part) for part in key)
+    return tuple(re.sub(r"^0*([0-9]+?)(\.0+)?$", r"\1", clean_text(part)) for part in key)
 
 
 def _by_number(

@@ -7,11 +7,11 @@ from pathlib import Path
 from imlcmm.errors import MediaError
 from imlcmm.features.cues import Cue, Line, stamped_line
 
-_TIME = r"\d+:[0-5]?\d(?:[.:]\d{1,3})?"
+_TIME = r"\d{1,4}:[0-5]?\d(?:[.:]\d{1,3})?"
 _LINE = re.compile(rf"((?:\s*\[{_TIME}\])+)(.*)")
 _STAMP = re.compile(rf"[\[<]({_TIME})[\]>]")
 _ABOUT = re.compile(r"\s*\[(?:#.*|[A-Za-z_]+:.*\]\s*)")
-_OFFSET = re.compile(r"\s*\[offset:\s*([+-]?\d+)\s*\]\s*", re.IGNORECASE)
+_OFFSET = re.compile(r"\s*\[offset:\s*([+-]?\d{1,9})\s*\]\s*", re.IGNORECASE)
 _LONGEST, _LAST = 15.0, 5.0
 
 

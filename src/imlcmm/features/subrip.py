@@ -9,7 +9,7 @@ from imlcmm.errors import MediaError
 from imlcmm.features.clean_text import clean_text
 from imlcmm.features.cues import Cue, check_order, stamped_line
 
-_TIME = r"(?:\d+:)?[0-5]?\d:[0-5]?\d(?:[.,]\d{1,3})?"
+_TIME = r"(?:\d{1,4}:)?[0-5]?\d:[0-5]?\d(?:[.,]\d{1,3})?"
 _TIMES = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
 _LIKE_TIMES = re.compile(r".*\d:.*-->|.*-->.*\d:|\s*\d+:\d+(:\d+)?[.,]\d+\s")
 _STAMP = re.compile(rf"<({_TIME})>")
@@ -40,7 +40,7 @@ def _without_comments(lines: list[str]) -> list[str]:
     kept, skipping, fresh = [], False, True
     for line in lines:
         skipping = bool(line) and not _TIMES.fullmatch(line) and (skipping or (fresh and bool(_NO_CUE.match(line))))
-        fresh = not line.strip()
+        fresh = not line
         kept.append("" if skipping else line)
     return kept
 

@@ -71,7 +71,8 @@ def find_encoding(content: bytes) -> str | None:
     """Tell the encoding of a text where there is no doubt: by its mark, UTF-8, UTF-16, or Chinese in GB18030."""
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
     if marked:
-        return marked if _decoded(content, marked) is not None else None
+        soiled = marked == "utf-8-sig" and _is_soiled_utf8(content)
+        return marked if soiled or _decoded(content, marked) is not None else None
     if _decoded(content, "utf-8") is not None and b"\x1b$" not in content:
         return "utf-8"
     if b"\0" in content:

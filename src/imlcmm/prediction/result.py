@@ -85,13 +85,17 @@ class VideoPrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
-        said = [asdict(each) | {"words": [word._asdict() for word in each.words]} for each in self.utterances]
-        return {**asdict(self), "path": path_text(self.path), "utterances": said}
+        said = [
+            asdict(each) | {"transcript": clean_text(each.transcript), "words": [word._asdict() for word in each.words]}
+            for each in self.utterances
+        ]
+        failure = clean_text(self.failure)
+        return {**asdict(self), "path": path_text(self.path), "failure": failure, "utterances": said}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Give one flat row an utterance, and one for a failure."""
-        failed = [{"file": path_text(self.path), "failure": self.failure}] if self.failure else []
+        failed = [{"file": path_text(self.path), "failure": clean_text(self.failure)}] if self.failure else []
         said = [
             {
                 "file": path_text(self.path),
