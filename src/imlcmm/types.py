@@ -65,6 +65,11 @@ class DataSpec:
         """List the modalities that no clip has: their width is 1 and their sequences are empty."""
         return tuple(m for m in MODALITIES if self.features.get(m) == ABSENT)
 
+    @property
+    def present(self) -> tuple[str, ...]:
+        """List the modalities that are not absent."""
+        return tuple(m for m in MODALITIES if m not in self.absent)
+
     def __post_init__(self) -> None:
         """Make tuples again of the lists that JSON makes of them."""
         object.__setattr__(self, "class_centres", tuple(self.class_centres))

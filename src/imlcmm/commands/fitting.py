@@ -3,6 +3,8 @@
 import re
 from itertools import groupby
 
+from imlcmm.markdown import markdown_table
+
 _RULE = re.compile(r"\|[-: |]*\|")
 _Rows = list[list[str]]
 
@@ -27,19 +29,10 @@ def _fitted(table: _Rows, width: int) -> list[str]:
     lines: list[str] = []
     while columns:
         count = next((n for n in range(len(columns), 1, -1) if _width([names, *columns[:n]]) <= width), 1)
-        lines += [*_table([names, *columns[:count]]), ""]
+        lines += [*markdown_table(list(zip(names, *columns[:count], strict=True))).splitlines(), ""]
         columns = columns[count:]
     return lines[:-1]
 
 
 def _width(columns: _Rows) -> int:
     return sum(max(map(len, column)) + 3 for column in columns) + 1
-
-
-def _table(columns: _Rows) -> list[str]:
-    widths = [max(map(len, column)) for column in columns]
-    lines = [
-        "| " + " | ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)) + " |"
-        for row in zip(*columns, strict=True)
-    ]
-    return [lines[0], "|" + "|".join("-" * (wide + 2) for wide in widths) + "|", *lines[1:]]

@@ -29,7 +29,7 @@ def answer(words: list[str]) -> None:
     named = {train.__name__: train, **COMMANDS}
     if words and not words[0].startswith("-"):
         meant = get_close_matches(words[0], named, n=1)
-        hint = f"did you mean {meant[0]}?" if meant else f"choose one of {', '.join(named)}"
+        hint = f"did you mean {meant[0]}?" if meant else f"choose one of {', '.join(named)}."
         raise ImlcmmError(f"there is no command {shown(words[0])}; {hint} See imlcmm --help")
     commands = parser.add_subparsers(title="commands (imlcmm COMMAND --help tells more)", metavar="COMMAND")
     for name, command in named.items():

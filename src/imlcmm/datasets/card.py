@@ -68,7 +68,7 @@ def _lengths(data: SentimentData) -> Iterator[str]:
     )
     yield _rule(8)
     for name, clips in data.splits.items():
-        for m in (m for m in MODALITIES if m not in data.spec.absent):
+        for m in data.spec.present:
             steps = clips.lengths(m)
             total, longest = int(steps.sum()), int(steps.max())
             entry = data.manifest["splits"][name]

@@ -55,7 +55,7 @@ def _write_split(file: BinaryIO, clips: ClipDataset, data: SentimentData, bar: A
     """Write the dictionary of one split."""
     file.write(pickle.EMPTY_DICT)
     entries: dict[str, Any] = {"raw_text": clips.transcripts, "id": clips.ids}
-    present = [m for m in MODALITIES if m not in clips.spec.absent]
+    present = clips.spec.present
     entries |= {f"{m}_lengths": clips.lengths(m).tolist() for m in present}
     for key, value in (entries | _label_entries(clips, data)).items():
         _write_entry(file, key, value)

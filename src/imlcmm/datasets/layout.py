@@ -95,14 +95,14 @@ class FieldSplit:
                 steps["text"] = _last(tokens[:, 1] != 0)
             tokens = tokens[: steps["text"]]
         if self.aligned:
-            steps = dict.fromkeys(MODALITIES, steps["text"])
-        empty = {m: np.zeros((0, 1), np.float32) for m in MODALITIES}
-        if tokens is not None:
-            empty["text"] = np.zeros((steps["text"], 0), np.float32)
+            steps = dict.fromkeys(MODALITIES, steps["text"]) | dict.fromkeys(self.absent, 0)
         return Clip(
             identifier=self.identifiers[row],
             transcript=self.transcripts[row],
-            sequences={m: empty[m] if frames[m] is None else frames[m][: steps[m]] for m in MODALITIES},
+            sequences={
+                m: np.zeros((steps[m], self.widths[m]), np.float32) if frames[m] is None else frames[m][: steps[m]]
+                for m in MODALITIES
+            },
             labels={target: float(values[row]) for target, values in self.labels.items()},
             tokens=tokens,
         )

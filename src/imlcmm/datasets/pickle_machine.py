@@ -22,8 +22,7 @@ class PickleMachine:
     def __init__(self, file: BinaryIO) -> None:
         """Start with an empty stack at the beginning of the file."""
         self.file = file
-        self.size = file.seek(0, 2)
-        self.room = Room(self.size)
+        self.room = Room(file.seek(0, 2))
         file.seek(0)
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
@@ -46,7 +45,7 @@ class PickleMachine:
 
     def take(self, count: int) -> bytes:
         """Read exactly `count` bytes."""
-        if count > self.size - self.file.tell():
+        if count > self.room.size - self.file.tell():
             raise EOFError
         return self.file.read(count)
 
@@ -83,7 +82,7 @@ class PickleMachine:
         if length < _IN_FILE:
             return Payload(content=self.take(length))
         start = self.file.tell()
-        if length > self.size - start:
+        if length > self.room.size - start:
             raise EOFError
         self.file.seek(length, 1)
         return Payload(file=self.file, start=start, length=length)

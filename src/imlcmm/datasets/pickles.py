@@ -44,10 +44,10 @@ def read_pickle(path: Path) -> Any:
         file: BinaryIO = path.open("rb")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; check the path") from error
-    if file_kind(file.read(HEAD)) is GZIP:
-        file = _unpacked(file, path)
-    file.seek(0)
     head = file.read(HEAD)
+    if file_kind(head) is GZIP:
+        file = _unpacked(file, path)
+        head = file.read(HEAD)
     kind = file_kind(head) or text_kind(head)
     if kind is not None:
         raise DataError(f"{path} is {kind.name}, where a pickle of protocol 2 to 5 is needed; {kind.advice}")
@@ -80,6 +80,7 @@ def _unpacked(file: BinaryIO, path: Path) -> BinaryIO:
                 spill.write(piece)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is packed with gzip and cut short or damaged; download it again") from error
+    spill.seek(0)
     return spill
 
 

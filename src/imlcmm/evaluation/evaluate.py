@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class Report:
         """Compare each pair."""
         return cls(evaluations, {f"{a.name} − {b.name}": a.minus(b) for a, b in combinations(evaluations, 2)})
 
-    @property
+    @cached_property
     def table(self) -> pd.DataFrame:
         """Lay the scores out: a row a run and head; a row that would repeat the one above it is left out."""
         frame = pd.concat([e.to_frame() for e in self.evaluations])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from imlcmm.evaluation.statistics import Comparison, Scores
+from imlcmm.markdown import markdown_table
 
 UNSCALED = ("MAE", "Corr", "R2")
 LOWER_IS_BETTER = ("MAE",)
@@ -56,10 +57,9 @@ def comparison_table(tests: Mapping[str, Comparison]) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """Write a table in Markdown, columns aligned."""
-    cells = [[str(c) for c in table.columns], *([str(v) for v in row] for row in table.itertuples(index=False))]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    lines = ["| " + " | ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)) + " |" for row in cells]
-    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
+    return markdown_table(
+        [[str(c) for c in table.columns], *([str(v) for v in row] for row in table.itertuples(index=False))]
+    )
 
 
 def latex(table: pd.DataFrame, caption: str) -> str:

@@ -1,6 +1,7 @@
 """Lyrics with times (.lrc), also those with a time a word."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +24,11 @@ def lyrics_cues(lines: list[str], path: Path) -> list[Cue]:
     """
     offset = next((int(found[1]) / 1000 for line in lines if (found := _OFFSET.fullmatch(line))), 0.0)
     timed = sorted(_timed(lines, offset, path), key=lambda one: one[0])
+    starts = [start for start, _ in timed]
     cues = []
-    for place, (start, line) in enumerate(timed):
-        end = next((later for later, _ in timed[place:] if later > start), start + _LAST)
+    for start, line in timed:
+        later = bisect_right(starts, start)
+        end = starts[later] if later < len(starts) else start + _LAST
         cues.append(Cue(start, min(end, start + _LONGEST), (line,) if line.text else ()))
     return cues
 

@@ -16,7 +16,7 @@ from imlcmm.models.options import check_options
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.dry_run import check_shapes, dry_run, stored_shapes
 from imlcmm.modules.inputs import Inputs
-from imlcmm.types import MODALITIES, Batch, DataSpec, Pass, Prediction
+from imlcmm.types import Batch, DataSpec, Pass, Prediction
 from imlcmm.untrusted import inside
 
 CLASS_FILE, CONFIG_FILE, WEIGHTS_FILE = "model.json", "config.json", "model.safetensors"
@@ -183,7 +183,7 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
         Raises:
             ModelError: Naming the modality, both widths and both feature sets.
         """
-        for m in (m for m in MODALITIES if m not in spec.absent):
+        for m in spec.present:
             if m in self.spec.absent:
                 raise ModelError(f"the model was trained without {m}, which the data has; train on this data")
             mine = (self.spec.widths[m], self.spec.features[m])

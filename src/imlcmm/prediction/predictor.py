@@ -66,7 +66,7 @@ class Predictor:
         model = load_checkpoint(checkpoint, own_models=own_models)
         calibration = read_calibration(checkpoint)
         trained = MODALITIES if calibration is None else calibration.modalities
-        extractor = ClipExtractor(options, [m for m in trained if m not in model.spec.absent])
+        extractor = ClipExtractor(options, [m for m in trained if m in model.spec.present])
         check_features(model.spec, extractor.feature_sets)
         return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
 

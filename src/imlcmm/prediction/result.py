@@ -60,6 +60,10 @@ class UtterancePrediction:
     missing: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[Word] = ()
 
+    def __post_init__(self) -> None:
+        """Keep what is no writing out of everything that is made of this."""
+        object.__setattr__(self, "transcript", clean_text(self.transcript))
+
 
 @dataclass(frozen=True)
 class VideoPrediction:
@@ -83,19 +87,19 @@ class VideoPrediction:
     failure: str = ""
     neutral: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Keep what is no writing out of everything that is made of this."""
+        object.__setattr__(self, "failure", clean_text(self.failure))
+
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
-        said = [
-            asdict(each) | {"transcript": clean_text(each.transcript), "words": [word._asdict() for word in each.words]}
-            for each in self.utterances
-        ]
-        failure = clean_text(self.failure)
-        return {**asdict(self), "path": path_text(self.path), "failure": failure, "utterances": said}
+        said = [asdict(each) | {"words": [word._asdict() for word in each.words]} for each in self.utterances]
+        return {**asdict(self), "path": path_text(self.path), "utterances": said}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Give one flat row an utterance, and one for a failure."""
-        failed = [{"file": path_text(self.path), "failure": clean_text(self.failure)}] if self.failure else []
+        failed = [{"file": path_text(self.path), "failure": self.failure}] if self.failure else []
         said = [
             {
                 "file": path_text(self.path),
@@ -108,7 +112,7 @@ class VideoPrediction:
                 **{m: each.unimodal.get(m) for m in MODALITIES},
                 "agreement": each.agreement,
                 "missing": reasons(each.missing),
-                "transcript": clean_text(each.transcript),
+                "transcript": each.transcript,
                 "failure": "",
             }
             for each in self.utterances

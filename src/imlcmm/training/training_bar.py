@@ -30,10 +30,10 @@ class TrainingBar(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell the epoch and its validation error."""
         if self._bar is not None:
-            said: dict[str, Any] = {
-                name: float(value) for name, value in trainer.callback_metrics.items() if name == "valid_mae"
-            }
-            self._bar.set_postfix(epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}", **said)
+            said = {"epoch": f"{trainer.current_epoch + 1}/{trainer.max_epochs}"}
+            if "valid_mae" in trainer.callback_metrics:
+                said["valid_mae"] = f"{float(trainer.callback_metrics['valid_mae']):.3g}"
+            self._bar.set_postfix(said)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """End, however the training ends."""
