@@ -17,10 +17,10 @@ from page import processor, write_section
 
 from imlcmm.datasets.extract import extract
 from imlcmm.features.clip_extractor import ClipExtractor
-from imlcmm.features.media import probe
-from imlcmm.features.pictures import read_frames
-from imlcmm.features.sound import read_sound
-from imlcmm.features.voice_activity import speech_regions
+from imlcmm.features.media.pictures import read_frames
+from imlcmm.features.media.probe import probe
+from imlcmm.features.media.sound import read_sound
+from imlcmm.features.speech.voice_activity import speech_regions
 
 TITLE = "Feature extraction"
 REPEATS, COPIES = 3, 8

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from imlcmm.datasets.simulate import simulate
+from imlcmm.datasets.simulation.simulate import simulate
 
 COMPARED = ("metrics.json", "history.csv", "best/model.safetensors", "best/config.json")
 SEED_FOLDER = "seed-1111"

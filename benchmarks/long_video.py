@@ -20,8 +20,8 @@ import numpy as np
 from page import processor, resident, write_section
 
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.pictures import read_frames
-from imlcmm.features.sound import SOUND_RATE, stream_sound
+from imlcmm.features.media.pictures import read_frames
+from imlcmm.features.media.sound import SOUND_RATE, stream_sound
 from imlcmm.prediction.predictor import Predictor
 
 TITLE = "Long videos"

@@ -19,7 +19,7 @@ import torch
 from page import processor, resident, write_section
 
 import imlcmm
-from imlcmm.datasets.pickles import read_pickle
+from imlcmm.datasets.field.pickles import read_pickle
 
 TITLE = "Conversion and one epoch at the size of CH-SIMS v2 (simulated clips)"
 

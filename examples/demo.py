@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import imlcmm
-from imlcmm.reports.figures import predicted_against_true
+from imlcmm.reports.tables.figures import predicted_against_true
 
 
 def main() -> None:

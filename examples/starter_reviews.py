@@ -18,11 +18,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError, MissingPackageError
 from imlcmm.features.feature_set import FeatureSet
 from imlcmm.features.packaged import find_packaged
-from imlcmm.features.text import TextExtractor, TextFeatures
+from imlcmm.features.text.encoder import TextExtractor, TextFeatures
 from imlcmm.files import replacing
 from imlcmm.types import Clip
 

@@ -70,7 +70,7 @@ def main() -> None:
     (options.out / "README.md").write_text(card(run, data, options.width), encoding="utf-8")
 
 
-def card(run: Run, data: imlcmm.datasets.loading.SentimentData, width: int) -> str:
+def card(run: Run, data: imlcmm.datasets.SentimentData, width: int) -> str:
     """Write what the model is and what it was measured to do."""
     label = np.asarray(data.test.labels)[:, 0]
     scores = score(data.spec.kind, predict_split(run.best, data.test)["multimodal"], label)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from imlcmm.datasets.loading import SentimentData, load_dataset
-from imlcmm.datasets.simulate import simulate
+from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.simulation.simulate import simulate
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 
 
 @pytest.fixture(scope="session")

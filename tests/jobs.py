@@ -3,8 +3,8 @@
 import os
 import time
 
-from imlcmm.datasets.workers import Limits
 from imlcmm.errors import DataError
+from imlcmm.jobs.workers import Limits
 
 LIMITS = Limits(seconds=3.0, gigabytes=1.0)
 

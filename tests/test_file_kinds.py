@@ -16,11 +16,11 @@ import pytest
 import safetensors.numpy
 import torch
 
-from imlcmm.datasets.label_table import read_rows
-from imlcmm.datasets.pickles import read_pickle
+from imlcmm.datasets.field.pickles import read_pickle
+from imlcmm.datasets.labels.label_table import read_rows
 from imlcmm.errors import DataError, MediaError
-from imlcmm.features.media import probe
-from imlcmm.features.subtitles import read_transcript
+from imlcmm.features.media.probe import probe
+from imlcmm.features.subtitles.transcripts import read_transcript
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 PAGE = b"\n<!-- saved -->\n<!DOCTYPE HTML>\n<html><head><title>Sign in</title></head></html>"

@@ -7,7 +7,7 @@ from pathlib import Path
 from imlcmm.cli import main
 from imlcmm.commands import COMMANDS
 from imlcmm.commands.parser import command_parser
-from imlcmm.datasets.export import export_pickle
+from imlcmm.datasets.field.export import export_pickle
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SHORTER = ["--seeds", "1", "--optimization.epochs", "1", "--model.width", "16", "--trainer.progress", "false"]

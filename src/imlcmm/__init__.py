@@ -13,7 +13,7 @@ from typing import Any
 
 _HOMES = {
     "load_dataset": "imlcmm.datasets.loading",
-    "simulate": "imlcmm.datasets.simulate",
+    "simulate": "imlcmm.datasets.simulation.simulate",
     "convert": "imlcmm.datasets.convert",
     "extract": "imlcmm.datasets.extract",
     "train": "imlcmm.training.fit",

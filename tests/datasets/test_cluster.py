@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 import jobs
-from imlcmm.datasets.cluster import run_on_cluster
 from imlcmm.errors import ImlcmmError
+from imlcmm.jobs.cluster import run_on_cluster
 from jobs import LIMITS, prepare, refuse
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")

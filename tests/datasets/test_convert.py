@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imlcmm.datasets.card import data_card
 from imlcmm.datasets.convert import convert
 from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError
 from imlcmm.types import Clip
 

@@ -10,7 +10,7 @@ from field_files import field_file, field_split
 
 from imlcmm.datasets.convert import convert
 from imlcmm.datasets.kind_file import describe_kind, parse_kind, read_kind
-from imlcmm.datasets.label_file import find_clips
+from imlcmm.datasets.labels.label_file import find_clips
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import evaluate_runs

@@ -4,7 +4,7 @@ import pytest
 
 from imlcmm.datasets import extract as extraction
 from imlcmm.datasets.catalog import KINDS
-from imlcmm.datasets.label_file import find_clips, media_files
+from imlcmm.datasets.labels.label_file import find_clips, media_files
 from imlcmm.errors import DataError, ImlcmmError
 
 HEADER = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n"

@@ -10,7 +10,7 @@ from field_files import field_file, field_split
 
 from imlcmm.datasets.card import data_card
 from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError
 from imlcmm.types import Clip
 

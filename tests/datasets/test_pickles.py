@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import torch
 
-from imlcmm.datasets.lazy import LazyArray
-from imlcmm.datasets.pickles import read_pickle
+from imlcmm.datasets.field.lazy import LazyArray
+from imlcmm.datasets.field.pickles import read_pickle
 from imlcmm.errors import DataError
 
 VALUES = {

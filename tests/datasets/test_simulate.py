@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imlcmm.datasets import simulate as simulator
-from imlcmm.datasets.evidence import CUE, Camera
-from imlcmm.datasets.label_model import (
+from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.simulation import simulate as simulator
+from imlcmm.datasets.simulation.evidence import CUE, Camera
+from imlcmm.datasets.simulation.label_model import (
     CLASS_COUNTS,
     CLASS_LEVELS,
     CORRELATIONS,
@@ -19,9 +20,8 @@ from imlcmm.datasets.label_model import (
     label_model,
     level_counts,
 )
-from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.simulate import Size, oracle_predictions, simulate, simulated_clips
-from imlcmm.datasets.store import read_manifest
+from imlcmm.datasets.simulation.simulate import Size, oracle_predictions, simulate, simulated_clips
+from imlcmm.datasets.stores.store import read_manifest
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from imlcmm.datasets import split_writer
 from imlcmm.datasets.card import data_card
 from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.store import StoreWriter, read_manifest, verify
+from imlcmm.datasets.stores import split_writer
+from imlcmm.datasets.stores.store import StoreWriter, read_manifest, verify
 from imlcmm.errors import DataError
 from imlcmm.modules.standardize import Standardize
 from imlcmm.types import Clip

@@ -7,7 +7,8 @@ import pytest
 from field_files import field_file, field_split
 
 from imlcmm.datasets.convert import convert
-from imlcmm.datasets.loading import ClipDataset, load_dataset
+from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import DataError
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from imlcmm.datasets.workers import LimitedProcess, Limits, run_limited
 from imlcmm.errors import ImlcmmError
+from imlcmm.jobs.workers import LimitedProcess, Limits, run_limited
 from jobs import LIMITS, prepare, refuse
 
 

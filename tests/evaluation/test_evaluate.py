@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.store import StoreWriter
+from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError, ModelError
 from imlcmm.evaluation.evaluate import Report, distinct_names, evaluate, source_disjoint
 from imlcmm.evaluation.oracle import oracle_scores

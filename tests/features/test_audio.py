@@ -7,7 +7,7 @@ import pytest
 
 from clips import tone
 from imlcmm.errors import MissingPackageError
-from imlcmm.features.audio import MfccExtractor
+from imlcmm.features.audio.mfcc import MfccExtractor
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def mfcc() -> MfccExtractor:
 @pytest.fixture(scope="module")
 def egemaps():
     pytest.importorskip("opensmile")
-    from imlcmm.features.egemaps import EgemapsExtractor
+    from imlcmm.features.audio.egemaps import EgemapsExtractor
 
     return EgemapsExtractor()
 
@@ -66,7 +66,7 @@ def test_low_and_high_tones_differ_in_the_second_coefficient(mfcc):
 
 
 def test_a_missing_opensmile_names_the_command_and_the_licence(monkeypatch):
-    from imlcmm.features.egemaps import EgemapsExtractor
+    from imlcmm.features.audio.egemaps import EgemapsExtractor
 
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(MissingPackageError, match=r"pip install .*non-commercial"):

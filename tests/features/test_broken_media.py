@@ -9,12 +9,12 @@ import pytest
 from broken_media import COUNT, broken_files
 from clips import Picture, Sound, make_clip, numbered_frames, talking_clip, tone
 from imlcmm.errors import MediaError
-from imlcmm.features import sound as sound_module
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.media import probe
-from imlcmm.features.media_limits import MediaLimits
-from imlcmm.features.pictures import read_frames
-from imlcmm.features.sound import read_sound, stream_sound
+from imlcmm.features.media import sound as sound_module
+from imlcmm.features.media.limits import MediaLimits
+from imlcmm.features.media.pictures import read_frames
+from imlcmm.features.media.probe import probe
+from imlcmm.features.media.sound import read_sound, stream_sound
 from imlcmm.prediction.predictor import Predictor
 
 SECONDS, MEGABYTES = 20, 1000

@@ -3,8 +3,8 @@
 import pytest
 
 from imlcmm.errors import MediaError
-from imlcmm.features.subtitles import find_sidecar, given_transcript, read_transcript
-from imlcmm.features.words import split_words
+from imlcmm.features.subtitles.transcripts import find_sidecar, given_transcript, read_transcript
+from imlcmm.features.words.word import split_words
 
 AUTOMATIC = """WEBVTT
 Kind: captions

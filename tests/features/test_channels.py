@@ -5,10 +5,10 @@ import pytest
 
 from broken_media import wav
 from clips import Sound, make_clip, tone
-from imlcmm.features import channels
-from imlcmm.features.channels import channel_to_keep
-from imlcmm.features.media_limits import USUAL
-from imlcmm.features.sound import read_sound, stream_sound
+from imlcmm.features.media import channels
+from imlcmm.features.media.channels import channel_to_keep
+from imlcmm.features.media.limits import USUAL
+from imlcmm.features.media.sound import read_sound, stream_sound
 
 SAID = "the strongest, is taken alone"
 

@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from imlcmm.datasets.label_file import find_clips
+from imlcmm.clean_text import clean_text
+from imlcmm.datasets.labels.label_file import find_clips
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.errors import DataError, MediaError
-from imlcmm.features.clean_text import clean_text
 from imlcmm.features.clip_extractor import ClipExtractor
-from imlcmm.features.subtitles import read_transcript
+from imlcmm.features.subtitles.transcripts import read_transcript
 from imlcmm.prediction.description import describe_prediction
 from imlcmm.prediction.export import export
 from imlcmm.prediction.result import UtterancePrediction, VideoPrediction

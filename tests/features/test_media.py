@@ -23,10 +23,10 @@ from clips import (
     truncate,
 )
 from imlcmm.errors import MediaError
-from imlcmm.features import streams
-from imlcmm.features.media import probe
-from imlcmm.features.pictures import read_frames
-from imlcmm.features.sound import read_sound, stream_sound
+from imlcmm.features.media import streams
+from imlcmm.features.media.pictures import read_frames
+from imlcmm.features.media.probe import probe
+from imlcmm.features.media.sound import read_sound, stream_sound
 
 REAL_CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
 CONTAINERS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imlcmm.errors import MediaError
-from imlcmm.features.openface import OPENFACE_COLUMNS, openface_features, read_openface
+from imlcmm.features.vision.openface import OPENFACE_COLUMNS, openface_features, read_openface
 
 WRITTEN = ("frame", "face_id", "timestamp", "confidence", "success", "gaze_0_x", *sorted(OPENFACE_COLUMNS), "p_0")
 Cell = Callable[[str, int], object]

@@ -12,7 +12,7 @@ import pytest
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.errors import DataError, MissingPackageError
 from imlcmm.features.feature_set import FeatureSet
-from imlcmm.features.text import TextFeatures
+from imlcmm.features.text.encoder import TextFeatures
 
 WIDTHS = {"audio": 25, "vision": 194}
 NAMES = {"audio": "mfcc-25", "vision": "faces"}

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imlcmm.errors import MediaError
-from imlcmm.features.subtitles import find_sidecar, read_transcript, write_srt, write_vtt
-from imlcmm.features.utterances import Utterance
+from imlcmm.features.subtitles.transcripts import find_sidecar, read_transcript, write_srt, write_vtt
+from imlcmm.features.words.utterances import Utterance
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from imlcmm.errors import MissingPackageError, ModelError
-from imlcmm.features.e5_file import SpecialTokens, find_e5, read_e5
-from imlcmm.features.e5_tokenizer import word_spans
-from imlcmm.features.text import TextExtractor
+from imlcmm.features.text.e5_file import SpecialTokens, find_e5, read_e5
+from imlcmm.features.text.e5_tokenizer import word_spans
+from imlcmm.features.text.encoder import TextExtractor
 
 SENTENCES = [
     "我很喜欢这部电影！",

@@ -3,7 +3,7 @@
 import pytest
 
 from imlcmm.errors import DataError
-from imlcmm.features.text_file import read_text
+from imlcmm.text_file import read_text
 
 CHINESE = "这部电影真的很好看，推荐！\n"
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from imlcmm.errors import MissingPackageError, ModelError
-from imlcmm.features import transcribe, whisper_model
-from imlcmm.features.regions import stretches
-from imlcmm.features.sound import read_sound
-from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.words import Word, split_words
+from imlcmm.features.media.sound import read_sound
+from imlcmm.features.speech import transcribe, whisper_model
+from imlcmm.features.speech.transcribe import Transcriber
+from imlcmm.features.words.regions import stretches
+from imlcmm.features.words.word import Word, split_words
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "data" / "clips"
 with_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the recordings in ../shared/data/clips")

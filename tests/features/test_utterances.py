@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imlcmm.errors import MediaError
-from imlcmm.features.regions import SpeechClock
-from imlcmm.features.utterances import Cutting, Utterance, cut_utterances, ends_sentence, merge_utterances
-from imlcmm.features.words import Word, holds_chinese, join_words, split_words, spread_words, time_words
+from imlcmm.features.words.regions import SpeechClock
+from imlcmm.features.words.utterances import Cutting, Utterance, cut_utterances, ends_sentence, merge_utterances
+from imlcmm.features.words.word import Word, holds_chinese, join_words, split_words, spread_words, time_words
 
 TEXTS = st.text(alphabet="ab3 .,!'\"我你好国，。！“”（(-\n\u3000é\u0301", max_size=40)
 SECONDS = st.integers(0, 6000).map(lambda x: x / 100)

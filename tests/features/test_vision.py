@@ -13,12 +13,19 @@ import pytest
 from skimage import data
 
 from imlcmm.errors import MediaError, MissingPackageError
-from imlcmm.features.face_detection import FaceDetector, intersection_over_union
-from imlcmm.features.face_mesh import BLENDSHAPES, Face, FaceMesh, FaceTracker, region_of_detection, region_of_face
-from imlcmm.features.face_models import FaceNetworks, load_networks
-from imlcmm.features.head_pose import _FACE, euler_angles, focal_length, head_pose
-from imlcmm.features.pictures import Frame, read_frames
-from imlcmm.features.vision import POINTS_68, FaceExtractor, FaceTrack, choose_tracks
+from imlcmm.features.media.pictures import Frame, read_frames
+from imlcmm.features.vision.face_detection import FaceDetector, intersection_over_union
+from imlcmm.features.vision.face_mesh import (
+    BLENDSHAPES,
+    Face,
+    FaceMesh,
+    FaceTracker,
+    region_of_detection,
+    region_of_face,
+)
+from imlcmm.features.vision.face_models import FaceNetworks, load_networks
+from imlcmm.features.vision.faces import POINTS_68, FaceExtractor, FaceTrack, choose_tracks
+from imlcmm.features.vision.head_pose import _FACE, euler_angles, focal_length, head_pose
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
 needs_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="the folder of real clips is not here")

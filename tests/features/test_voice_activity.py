@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from imlcmm.errors import MediaError
-from imlcmm.features.sound import SOUND_RATE, read_sound
-from imlcmm.features.voice_activity import VoiceActivity, speech_regions, speech_regions_stream
+from imlcmm.features.media.sound import SOUND_RATE, read_sound
+from imlcmm.features.speech.voice_activity import VoiceActivity, speech_regions, speech_regions_stream
 
 pytest.importorskip("faster_whisper", reason="the voice activity detector comes with faster-whisper")
 CLIPS = Path(__file__).parents[2].parent / "shared" / "data" / "clips"

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 
 from clips import Sound, make_clip
-from imlcmm.features.media import probe
-from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Utterance
-from imlcmm.features.words import Word
+from imlcmm.features.media.probe import probe
+from imlcmm.features.speech.transcribe import Transcriber
+from imlcmm.features.words.utterances import Utterance
+from imlcmm.features.words.word import Word
 from imlcmm.prediction import cutting
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from imlcmm.cli import main
 from imlcmm.errors import ImlcmmError, MissingPackageError
-from imlcmm.features.subtitles import read_transcript
-from imlcmm.features.words import Word
+from imlcmm.features.subtitles.transcripts import read_transcript
+from imlcmm.features.words.word import Word
 from imlcmm.prediction.description import describe_prediction
 from imlcmm.prediction.export import check_export, export, table
 from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction

@@ -5,7 +5,7 @@ import torch
 
 from imlcmm.models import IMLCMM
 from imlcmm.modules.attention_weights import attention_weights, recorded_inputs
-from imlcmm.reports.attention_map import attention_maps
+from imlcmm.reports.explanations.attention_map import attention_maps
 from imlcmm.types import MODALITIES
 
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from imlcmm.cli import main
-from imlcmm.datasets.loading import ClipDataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import DataError
 from imlcmm.files import file_name
 from imlcmm.models.calibration import read_calibration
-from imlcmm.reports.explanation import Explainer, characters, find_clip
-from imlcmm.reports.explanation_table import describe_explanation
+from imlcmm.reports.explanations.explanation import Explainer, characters, find_clip
+from imlcmm.reports.explanations.explanation_table import describe_explanation
 from imlcmm.reports.page.explanation_page import write_explanation
 
 

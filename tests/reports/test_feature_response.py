@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imlcmm.models import IMLCMM, LF_DNN
-from imlcmm.reports.feature_response import (
+from imlcmm.reports.explanations.feature_response import (
     clip_contributions,
     feature_names,
     has_curves,

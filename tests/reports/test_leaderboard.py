@@ -7,7 +7,7 @@ import pytest
 
 from imlcmm.errors import TrainingError
 from imlcmm.evaluation.evaluate import Evaluation
-from imlcmm.reports.leaderboard import Entry, Leaderboard, leaderboard
+from imlcmm.reports.experiments.leaderboard import Entry, Leaderboard, leaderboard
 
 OPTIONS = ["--optimization.epochs=1"]
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from imlcmm.models import list_models
-from imlcmm.reports.experiments import ABLATIONS, TASKS
-from imlcmm.reports.published import published, published_beside
+from imlcmm.reports.experiments.settings import ABLATIONS, TASKS
+from imlcmm.reports.tables.published import published, published_beside
 
 
 def test_table2_names_every_model_of_the_registry():

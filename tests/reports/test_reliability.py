@@ -5,8 +5,8 @@ import pytest
 
 from imlcmm.evaluation.evaluate import evaluate
 from imlcmm.models.calibration import read_calibration
-from imlcmm.reports.confusion import confusion
-from imlcmm.reports.reliability import reliability
+from imlcmm.reports.tables.confusion import confusion
+from imlcmm.reports.tables.reliability import reliability
 from imlcmm.types import MODALITIES, TARGETS
 
 
@@ -37,7 +37,7 @@ def test_promise_and_outcome_are_counted_clip_by_clip(imlcmm_run, evaluation, si
 
 
 def test_without_calibration_there_is_nothing_to_compare(imlcmm_run, evaluation, simulated, monkeypatch):
-    monkeypatch.setattr("imlcmm.reports.reliability.read_calibration", lambda folder: None)
+    monkeypatch.setattr("imlcmm.reports.tables.reliability.read_calibration", lambda folder: None)
     assert reliability(imlcmm_run, evaluation, simulated.test) == []
 
 

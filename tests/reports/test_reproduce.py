@@ -10,13 +10,13 @@ import pytest
 
 from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
-from imlcmm.reports.conflict import conflict_findings, disagree
-from imlcmm.reports.experiments import FULL
-from imlcmm.reports.findings import Findings
-from imlcmm.reports.reproduce import EXPERIMENTS, Laboratory
-from imlcmm.reports.robustness import strongest
-from imlcmm.reports.runs import Setting
-from imlcmm.reports.weightings import correlate
+from imlcmm.reports.experiments.conflict import conflict_findings, disagree
+from imlcmm.reports.experiments.findings import Findings
+from imlcmm.reports.experiments.reproduce import EXPERIMENTS, Laboratory
+from imlcmm.reports.experiments.robustness import strongest
+from imlcmm.reports.experiments.runs import Setting
+from imlcmm.reports.experiments.settings import FULL
+from imlcmm.reports.experiments.weightings import correlate
 
 TINY = ["--optimization.epochs=1", "--model.width=16", "--model.heads=2", "--model.tokens=2", "--model.fusion_depth=1"]
 FILES = ("md", "csv", "tex", "png")
@@ -84,8 +84,8 @@ def test_a_sure_damage_stays_sure_among_many_models():
 def test_conflict_and_agreement_are_all_clips(two_models, simulated, monkeypatch):
     text = EXPERIMENTS["conflict"](two_models)
     # What is trained and scored once is neither looked at nor scored again.
-    monkeypatch.setattr("imlcmm.reports.runs.subprocess.run", None)
-    monkeypatch.setattr("imlcmm.reports.reproduce.evaluate", None)
+    monkeypatch.setattr("imlcmm.reports.experiments.runs.subprocess.run", None)
+    monkeypatch.setattr("imlcmm.reports.experiments.reproduce.evaluate", None)
     assert EXPERIMENTS["conflict"](two_models) == text
     marked = disagree(simulated.test)
     assert f"{marked.sum()} test clips" in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imlcmm.cli import main
-from imlcmm.reports.rerun import changed_options, training_commands
+from imlcmm.reports.page.rerun import changed_options, training_commands
 from imlcmm.training.run import load_run
 
 

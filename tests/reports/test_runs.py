@@ -3,8 +3,8 @@
 import pytest
 
 from imlcmm.errors import TrainingError
-from imlcmm.reports.experiments import ABLATIONS, TASKS, label_shares, weightings
-from imlcmm.reports.runs import Setting, train_settings
+from imlcmm.reports.experiments.runs import Setting, train_settings
+from imlcmm.reports.experiments.settings import ABLATIONS, TASKS, label_shares, weightings
 
 
 def named(settings):

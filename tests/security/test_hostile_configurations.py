@@ -7,7 +7,7 @@ import pytest
 
 from imlcmm.cli import main
 from imlcmm.errors import ModelError, TrainingError
-from imlcmm.features.text import TextExtractor
+from imlcmm.features.text.encoder import TextExtractor
 from imlcmm.modules.encoder_files import load_encoder
 from imlcmm.training.recipe import optimization_of, read_recipe
 from imlcmm.untrusted import read_yaml

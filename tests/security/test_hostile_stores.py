@@ -9,9 +9,9 @@ from safetensors.numpy import save_file
 
 from imlcmm.datasets import extract
 from imlcmm.datasets.clip_manifest import read_clip_manifest
-from imlcmm.datasets.label_file import SourceClip
+from imlcmm.datasets.labels.label_file import SourceClip
 from imlcmm.datasets.loading import load_dataset
-from imlcmm.datasets.payload import Column, map_columns, write_columns
+from imlcmm.datasets.stores.payload import Column, map_columns, write_columns
 from imlcmm.errors import DataError
 
 

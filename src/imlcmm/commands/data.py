@@ -25,7 +25,7 @@ def convert(
     """
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.convert import convert as to_store
-    from imlcmm.datasets.export import export_pickle
+    from imlcmm.datasets.field.export import export_pickle
     from imlcmm.datasets.loading import load_dataset
 
     if out.suffix in (".pkl", ".pickle"):
@@ -54,7 +54,7 @@ def simulate(
     """
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.datasets.simulate import simulate as write
+    from imlcmm.datasets.simulation.simulate import simulate as write
 
     written = write(out, size=size, seed=seed, unlabelled=unlabelled, as_pickle=as_pickle)
     show(f"{written} written" if as_pickle else data_card(load_dataset(written)))
@@ -91,7 +91,7 @@ def extract(
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.extract import extract as run
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.datasets.workers import Limits
+    from imlcmm.jobs.workers import Limits
 
     limits = Limits(time_limit, memory_limit)
     done = run(videos, out, labels=labels, kind=kind, options=extractor, workers=workers, limits=limits, ray=ray)

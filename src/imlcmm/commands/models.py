@@ -28,7 +28,7 @@ def evaluate(
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.evaluation.evaluate import evaluate_runs
     from imlcmm.files import check_folder
-    from imlcmm.reports.figures import predicted_against_true
+    from imlcmm.reports.tables.figures import predicted_against_true
 
     folder = out or runs[0] / f"evaluation-{split}"
     check_folder(folder)
@@ -64,7 +64,7 @@ def leaderboard(
     from imlcmm.files import check_folder
     from imlcmm.models import list_models, named_model
     from imlcmm.models.card import call_name
-    from imlcmm.reports.leaderboard import leaderboard as run
+    from imlcmm.reports.experiments.leaderboard import leaderboard as run
 
     check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]

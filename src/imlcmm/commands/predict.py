@@ -32,8 +32,8 @@ def predict(
         format: Format of a file each in the folder of --export.
         extractor: What to extract with.
     """
-    from imlcmm.datasets.label_file import media_files
-    from imlcmm.features.subtitles import given_transcript
+    from imlcmm.datasets.labels.label_file import media_files
+    from imlcmm.features.subtitles.transcripts import given_transcript
     from imlcmm.files import check_folder
     from imlcmm.prediction.description import describe_prediction
     from imlcmm.prediction.export import check_export

@@ -55,8 +55,8 @@ def explain(
     """
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.files import file_name
-    from imlcmm.reports.explanation import Explainer, find_clip
-    from imlcmm.reports.explanation_table import describe_explanation
+    from imlcmm.reports.explanations.explanation import Explainer, find_clip
+    from imlcmm.reports.explanations.explanation_table import describe_explanation
     from imlcmm.reports.page.explanation_page import write_explanation
     from imlcmm.training.run import load_run
 

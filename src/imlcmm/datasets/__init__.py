@@ -3,10 +3,12 @@
 from imlcmm.datasets.card import data_card
 from imlcmm.datasets.catalog import KINDS, Kind, kind
 from imlcmm.datasets.convert import convert
-from imlcmm.datasets.export import export_pickle
-from imlcmm.datasets.loading import ClipDataset, SentimentData, load_dataset
-from imlcmm.datasets.manifest import read_manifest
-from imlcmm.datasets.store import StoreWriter, verify
+from imlcmm.datasets.field.export import export_pickle
+from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.stores.clips import ClipDataset
+from imlcmm.datasets.stores.manifest import read_manifest
+from imlcmm.datasets.stores.sentiment_data import SentimentData
+from imlcmm.datasets.stores.store import StoreWriter, verify
 
 __all__ = [
     "KINDS",

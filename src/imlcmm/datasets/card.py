@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imlcmm.datasets.loading import ClipDataset, SentimentData
-from imlcmm.datasets.store import unusable_columns
+from imlcmm.datasets.stores.clips import ClipDataset
+from imlcmm.datasets.stores.sentiment_data import SentimentData
+from imlcmm.datasets.stores.store import unusable_columns
 from imlcmm.types import MODALITIES, TARGETS
 
 _UNKNOWN = (

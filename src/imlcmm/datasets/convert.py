@@ -4,14 +4,14 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
-from imlcmm.datasets import store
 from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.datasets.catalog import kind as find_kind
-from imlcmm.datasets.export import export_pickle
-from imlcmm.datasets.layout import field_splits, stored_facts
-from imlcmm.datasets.loading import SentimentData
-from imlcmm.datasets.manifest import read_manifest, rules_of
-from imlcmm.datasets.pickles import read_pickle
+from imlcmm.datasets.field.export import export_pickle
+from imlcmm.datasets.field.layout import field_splits, stored_facts
+from imlcmm.datasets.field.pickles import read_pickle
+from imlcmm.datasets.stores import store
+from imlcmm.datasets.stores.manifest import read_manifest, rules_of
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
 from imlcmm.progress import Progress
 from imlcmm.types import ABSENT

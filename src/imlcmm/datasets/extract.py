@@ -18,16 +18,16 @@ from imlcmm.datasets import clip_manifest
 from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.clip_manifest import fates
-from imlcmm.datasets.cluster import run_on_cluster
-from imlcmm.datasets.label_file import SourceClip, find_clips
-from imlcmm.datasets.store import StoreWriter, refuse_foreign
-from imlcmm.datasets.workers import Limits, run_limited
+from imlcmm.datasets.labels.label_file import SourceClip, find_clips
+from imlcmm.datasets.stores.store import StoreWriter, refuse_foreign
 from imlcmm.errors import DataError, MediaError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.subtitles import find_sidecar, read_sidecar
-from imlcmm.features.words import Word, join_words
+from imlcmm.features.subtitles.transcripts import find_sidecar, read_sidecar
+from imlcmm.features.words.word import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
+from imlcmm.jobs.cluster import run_on_cluster
+from imlcmm.jobs.workers import Limits, run_limited
 from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, Clip
 from imlcmm.untrusted import check_type, inside, read_json

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.datasets.stores.clips import ClipDataset
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score

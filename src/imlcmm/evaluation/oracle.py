@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
-from imlcmm.datasets.label_model import LEVELS, SUBSETS
-from imlcmm.datasets.loading import ClipDataset
-from imlcmm.datasets.simulate import oracle_predictions
+from imlcmm.datasets.simulation.label_model import LEVELS, SUBSETS
+from imlcmm.datasets.simulation.simulate import oracle_predictions
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.evaluation.metrics import classes
 from imlcmm.evaluation.rules import FIVE, THREE, TWO, score
 

@@ -7,17 +7,17 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from imlcmm.features.clean_text import clean_text
+from imlcmm.clean_text import clean_text
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media import MediaInfo, probe
-from imlcmm.features.pictures import read_frames
-from imlcmm.features.sound import SOUND_RATE, read_sound
-from imlcmm.features.text import TextExtractor, TextFeatures
-from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.vision import FaceExtractor
-from imlcmm.features.voice_activity import speech_regions
-from imlcmm.features.words import Word, join_words, spread_words
+from imlcmm.features.media.pictures import read_frames
+from imlcmm.features.media.probe import MediaInfo, probe
+from imlcmm.features.media.sound import SOUND_RATE, read_sound
+from imlcmm.features.speech.transcribe import Transcriber
+from imlcmm.features.speech.voice_activity import speech_regions
+from imlcmm.features.text.encoder import TextExtractor, TextFeatures
+from imlcmm.features.vision.faces import FaceExtractor
+from imlcmm.features.words.word import Word, join_words, spread_words
 from imlcmm.types import MODALITIES
 
 _SILENCE = 1e-4
@@ -178,10 +178,10 @@ class AudioExtractor(Protocol):
 
 def _audio_extractor(name: str) -> AudioExtractor:
     if name == "egemaps":
-        from imlcmm.features.egemaps import EgemapsExtractor
+        from imlcmm.features.audio.egemaps import EgemapsExtractor
 
         return EgemapsExtractor()
-    from imlcmm.features.audio import MfccExtractor
+    from imlcmm.features.audio.mfcc import MfccExtractor
 
     return MfccExtractor()
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from imlcmm.features.media_limits import USUAL, MediaLimits
+from imlcmm.features.media.limits import USUAL, MediaLimits
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from torch import Tensor, nn
 
-from imlcmm.datasets.loading import ClipDataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.models.objectives import Regression, mean_error

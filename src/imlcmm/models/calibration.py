@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
-from imlcmm.datasets.loading import ClipDataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel

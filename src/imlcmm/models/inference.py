@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imlcmm.datasets.loading import ClipDataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.models.base import SentimentModel
 from imlcmm.types import Batch, Prediction
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imlcmm.datasets.repair import Repair
+from imlcmm.datasets.stores.repair import Repair
 from imlcmm.errors import ModelError
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.feature_set import FeatureSet

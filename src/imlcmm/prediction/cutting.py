@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from imlcmm.features.clean_text import clean_text
-from imlcmm.features.media import MediaInfo
-from imlcmm.features.media_limits import USUAL, MediaLimits
-from imlcmm.features.regions import stretches
-from imlcmm.features.sound import read_sound, stream_sound
-from imlcmm.features.subtitles import read_sidecar
-from imlcmm.features.transcribe import Transcriber
-from imlcmm.features.utterances import Utterance, cut_utterances
-from imlcmm.features.voice_activity import speech_regions_stream
-from imlcmm.features.words import Word, holds_chinese, join_words, spread_words
+from imlcmm.clean_text import clean_text
+from imlcmm.features.media.limits import USUAL, MediaLimits
+from imlcmm.features.media.probe import MediaInfo
+from imlcmm.features.media.sound import read_sound, stream_sound
+from imlcmm.features.speech.transcribe import Transcriber
+from imlcmm.features.speech.voice_activity import speech_regions_stream
+from imlcmm.features.subtitles.transcripts import read_sidecar
+from imlcmm.features.words.regions import stretches
+from imlcmm.features.words.utterances import Utterance, cut_utterances
+from imlcmm.features.words.word import Word, holds_chinese, join_words, spread_words
 
 SHORT, WINDOW, STRETCH = 15.0, 10.0, 30.0
 

@@ -1,6 +1,6 @@
 """A prediction as a table that one reads in a terminal."""
 
-from imlcmm.features.clean_text import path_text
+from imlcmm.clean_text import path_text
 from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
 from imlcmm.types import MODALITIES, written, written_interval
 

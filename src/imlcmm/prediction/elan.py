@@ -5,7 +5,7 @@ import os
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from imlcmm.features.clean_text import clean_text
+from imlcmm.clean_text import clean_text
 from imlcmm.files import replacing
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES, written

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from imlcmm.errors import ImlcmmError, MissingPackageError
-from imlcmm.features.subtitles import write_srt, write_vtt
-from imlcmm.features.utterances import Utterance
+from imlcmm.features.subtitles.transcripts import write_srt, write_vtt
+from imlcmm.features.words.utterances import Utterance
 from imlcmm.files import check_folder, replacing, write_json, write_text
 from imlcmm.prediction.elan import write_elan
 from imlcmm.prediction.result import VideoPrediction

@@ -9,9 +9,9 @@ import torch
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.media import probe
-from imlcmm.features.utterances import Utterance
-from imlcmm.features.words import Word
+from imlcmm.features.media.probe import probe
+from imlcmm.features.words.utterances import Utterance
+from imlcmm.features.words.word import Word
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import Calibration, read_calibration
 from imlcmm.models.checkpoint import load_checkpoint

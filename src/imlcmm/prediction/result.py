@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imlcmm.features.clean_text import clean_text, path_text
+from imlcmm.clean_text import clean_text, path_text
 from imlcmm.features.clip_extractor import reasons
-from imlcmm.features.words import Word
+from imlcmm.features.words.word import Word
 from imlcmm.types import MODALITIES
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from imlcmm.features.clean_text import path_text
+from imlcmm.clean_text import path_text
 from imlcmm.files import write_figure
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES

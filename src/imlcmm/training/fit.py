@@ -17,7 +17,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from imlcmm.datasets.loading import ClipDataset, SentimentData
+from imlcmm.datasets.stores.clips import ClipDataset
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.files import write_json, write_text
 from imlcmm.models import admit_model, import_path

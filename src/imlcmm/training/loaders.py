@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Sampler
 
-from imlcmm.datasets.loading import ClipDataset
+from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.types import MODALITIES, Batch, Pass
 
 

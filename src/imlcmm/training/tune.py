@@ -9,7 +9,7 @@ import optuna
 from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from imlcmm.datasets.loading import SentimentData
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import TrainingError
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.reports.page.svg import COLOURS, FAINT, INK, house_style
-from imlcmm.reports.reliability import Reliability
+from imlcmm.reports.tables.reliability import Reliability
 from imlcmm.types import TARGETS, DataSpec
 
 SIZE = (3.6, 2.6)

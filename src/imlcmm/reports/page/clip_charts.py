@@ -7,8 +7,8 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from imlcmm.reports.explanation import Explanation
-from imlcmm.reports.feature_response import FeatureCurve
+from imlcmm.reports.explanations.explanation import Explanation
+from imlcmm.reports.explanations.feature_response import FeatureCurve
 from imlcmm.reports.page.charts import panel
 from imlcmm.reports.page.svg import COLOURS, FAINT, INK, house_style
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from imlcmm.reports.explanation import Explanation
-from imlcmm.reports.feature_response import FeatureCurve
+from imlcmm.reports.explanations.explanation import Explanation
+from imlcmm.reports.explanations.feature_response import FeatureCurve
 from imlcmm.reports.page import clip_charts
 
 

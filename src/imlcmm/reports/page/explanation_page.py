@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from imlcmm.files import file_name, write_figure, write_text
-from imlcmm.reports.attention_map import COMPOSITION
-from imlcmm.reports.explanation import Explainer, Explanation
-from imlcmm.reports.explanation_table import opinion_rows
+from imlcmm.reports.explanations.attention_map import COMPOSITION
+from imlcmm.reports.explanations.explanation import Explainer, Explanation
+from imlcmm.reports.explanations.explanation_table import opinion_rows
 from imlcmm.reports.page.clip_pictures import (
     curve_pictures,
     feature_pictures,

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from imlcmm.datasets.loading import SentimentData
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report
 from imlcmm.evaluation.tables import comparison_table
 from imlcmm.models.base import SentimentModel
-from imlcmm.reports.confusion import confusion
-from imlcmm.reports.explanation import Explainer
-from imlcmm.reports.reliability import Reliability
-from imlcmm.reports.rerun import changed_optimization, changed_options, model_name
+from imlcmm.reports.explanations.explanation import Explainer
+from imlcmm.reports.page.rerun import changed_optimization, changed_options, model_name
+from imlcmm.reports.tables.confusion import confusion
+from imlcmm.reports.tables.reliability import Reliability
 from imlcmm.training.run import Run
 from imlcmm.types import MODALITIES, TARGETS, written
 

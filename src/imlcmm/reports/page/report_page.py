@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from imlcmm.datasets.loading import SentimentData
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate
 from imlcmm.files import write_text
-from imlcmm.reports.attention_map import COMPOSITION
-from imlcmm.reports.explanation import Explainer
+from imlcmm.reports.explanations.attention_map import COMPOSITION
+from imlcmm.reports.explanations.explanation import Explainer
 from imlcmm.reports.page import charts, facts
 from imlcmm.reports.page.clip_pictures import Picture, curve_pictures, map_pictures
 from imlcmm.reports.page.render import inlay, render
-from imlcmm.reports.reliability import Reliability, reliability
-from imlcmm.reports.rerun import training_commands
+from imlcmm.reports.page.rerun import training_commands
+from imlcmm.reports.tables.reliability import Reliability, reliability
 from imlcmm.training.run import load_run
 
 HEADINGS = {

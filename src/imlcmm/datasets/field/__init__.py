@@ -1,0 +1,1 @@
+"""The pickles of the field: read without running them, and written."""

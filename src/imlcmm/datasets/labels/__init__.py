@@ -1,0 +1,1 @@
+"""Label files of clips, however their authors saved them."""

@@ -1,0 +1,1 @@
+"""Clips whose label is known from what each modality shows of it."""

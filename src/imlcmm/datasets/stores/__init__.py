@@ -1,0 +1,1 @@
+"""The store that training reads: arrays mapped from disk, checked before use."""

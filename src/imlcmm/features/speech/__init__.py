@@ -1,0 +1,1 @@
+"""Finding speech in a sound, and recognising it."""

@@ -1,0 +1,1 @@
+"""Transcripts beside a video: SubRip, WebVTT, SubStation, lyrics and plain text, read and written."""

@@ -1,0 +1,1 @@
+"""Features of words: the hidden states of a frozen encoder."""

@@ -1,0 +1,85 @@
+"""The jobs of `workers` on a Ray cluster: an actor for each worker guards a process on its own machine."""
+
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from imlcmm.errors import ImlcmmError, MissingPackageError
+from imlcmm.jobs.workers import LimitedProcess, Limits, Outcome, Prepare
+
+_PATIENCE = 10.0
+
+
+def run_on_cluster(
+    jobs: Iterable[Any],
+    prepare: Prepare,
+    arguments: Sequence[Any] = (),
+    *,
+    address: str,
+    workers: int,
+    limits: Limits,
+) -> Iterator[Outcome]:
+    """Do what `run_limited` does on a Ray cluster, whose machines see the same files and have imlcmm installed.
+
+    Args:
+        jobs: What to do; jobs must be picklable.
+        prepare: Called with `arguments` once in each process; gives the function that does a job.
+        arguments: Arguments of `prepare`.
+        address: HOST:PORT or ray://HOST:PORT of the cluster, auto for the one that this machine is in, local for a new
+            one of this machine alone.
+        workers: Number of actors; each waits for a free processor of the cluster.
+        limits: What each job may use before its process is killed.
+
+    Raises:
+        MissingPackageError: If Ray is not installed.
+        ImlcmmError: If the cluster cannot be reached, or a process cannot be prepared.
+    """
+    ray = _connected(address)
+    guard = ray.remote(num_cpus=1)(LimitedProcess)
+    waiting = deque(jobs)
+    running: dict[Any, tuple[Any, Any]] = {}
+
+    def begin(actor: Any) -> None:
+        if waiting:
+            job = waiting.popleft()
+            running[actor.do.remote(job)] = actor, job
+
+    try:
+        for _ in range(min(workers, len(waiting))):
+            begin(guard.remote(prepare, arguments, limits))
+        while running:
+            (done,), _ = ray.wait(list(running))
+            actor, job = running.pop(done)
+            try:
+                yield Outcome(job, ray.get(done))
+            except ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    reason = str(error).strip().splitlines()[-1]
+                    raise ImlcmmError(f"a worker cannot start; is imlcmm on all machines? {reason}") from error
+                yield Outcome(job, "its machine left the cluster")
+                actor = guard.remote(prepare, arguments, limits)
+            except ray.exceptions.RayTaskError as error:
+                raise ImlcmmError(str(error.cause)) from error
+            begin(actor)
+    finally:
+        ray.shutdown()
+
+
+def _connected(address: str) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingPackageError("Ray is not installed; pip install 'imlcmm[ray]'") from error
+    try:
+        if ":" in address:
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), _PATIENCE).close()  # Ray would try for ever
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ImlcmmError(f"the Ray cluster at {address} cannot be reached: {reason}; see `ray status`") from error
+    return ray
