@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
-
-from imlcmm.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -60,20 +57,3 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "mosei": _cmu("mosei", "CMU-MOSEI"),
     }
 )
-
-
-def kind(name: str | Path | Kind) -> Kind:
-    """Find the rules of a data set by its short name, or in a YAML file.
-
-    Raises:
-        DataError: If no data set has that name, or the file is not well formed.
-    """
-    if isinstance(name, Kind):
-        return name
-    if str(name).endswith((".yaml", ".yml")):
-        from imlcmm.datasets.kind_file import read_kind
-
-        return read_kind(Path(name))
-    if name not in KINDS:
-        raise DataError(f"there is no data set kind '{name}'; choose one of {', '.join(KINDS)}, or give a .yaml file")
-    return KINDS[str(name)]

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imlcmm.datasets.catalog import KINDS, Kind
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.field.export import export_pickle
 from imlcmm.datasets.field.layout import field_splits, stored_facts
 from imlcmm.datasets.field.pickles import read_pickle
+from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.stores import store
 from imlcmm.datasets.stores.manifest import read_manifest, rules_of
 from imlcmm.datasets.stores.sentiment_data import SentimentData

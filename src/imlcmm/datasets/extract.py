@@ -16,8 +16,8 @@ from safetensors.numpy import save_file
 
 from imlcmm.datasets import clip_manifest
 from imlcmm.datasets.catalog import Kind
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.clip_manifest import fates
+from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.labels.label_file import SourceClip, find_clips
 from imlcmm.datasets.stores.store import StoreWriter, refuse_foreign
 from imlcmm.errors import DataError, MediaError

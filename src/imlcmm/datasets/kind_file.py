@@ -22,6 +22,21 @@ _LARGEST, _MOST_CLASSES, _FIVE = 16_384, 20, 5
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
+def find_kind(name: str | Path | Kind) -> Kind:
+    """Find the rules of a data set by its short name, or in a YAML file.
+
+    Raises:
+        DataError: If no data set has that name, or the file is not well formed.
+    """
+    if isinstance(name, Kind):
+        return name
+    if str(name).endswith((".yaml", ".yml")):
+        return read_kind(Path(name))
+    if name not in KINDS:
+        raise DataError(f"there is no data set kind '{name}'; choose one of {', '.join(KINDS)}, or give a .yaml file")
+    return KINDS[str(name)]
+
+
 def read_kind(path: Path) -> Kind:
     """Read a kind from a YAML file.
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from imlcmm.datasets.catalog import Kind
-from imlcmm.datasets.catalog import kind as find_kind
 from imlcmm.datasets.convert import converted_store
+from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
 

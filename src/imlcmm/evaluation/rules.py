@@ -3,7 +3,7 @@
 import numpy as np
 
 from imlcmm.datasets.catalog import Kind
-from imlcmm.datasets.catalog import kind as find_kind
+from imlcmm.datasets.kind_file import find_kind
 from imlcmm.evaluation import metrics
 
 LOWER_IS_BETTER = frozenset({"MAE"})

@@ -15,10 +15,10 @@ import numpy as np
 from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.field.lazy import LazyArray
 from imlcmm.datasets.field.sequences import Sequences, flat, sequences
-from imlcmm.datasets.field.split_names import MIXED, meant_splits, text_keys
 from imlcmm.datasets.field.texts import identifiers as read_identifiers
-from imlcmm.datasets.field.texts import transcripts
+from imlcmm.datasets.field.texts import text_keys, transcripts
 from imlcmm.datasets.kind_file import parse_kind
+from imlcmm.datasets.split_names import MIXED, meant_splits
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS, Clip
 

@@ -135,3 +135,18 @@ def _part(item: Any, where: str, number: int) -> str:
         shown = f"the number {item}" if isinstance(item, float) else type(item).__name__
         raise DataError(f"{where}: a string or a whole number is needed as id, not {shown}")
     return item
+
+
+def text_keys(value: dict[Any, Any], where: str) -> dict[Any, Any]:
+    """Give a dictionary whose keys of bytes have become text.
+
+    Raises:
+        DataError: Beginning with `where`, if two keys are the same then or one is in an unknown encoding.
+    """
+    result: dict[Any, Any] = {}
+    for key, item in value.items():
+        name = text(key, f"{where}, a key") if isinstance(key, bytes) else key
+        if name in result:
+            raise DataError(f"{where}: the key '{name}' is there twice, as text and as bytes; remove one")
+        result[name] = item
+    return result

@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from imlcmm.datasets.field.split_names import meant_split
 from imlcmm.datasets.labels.label_numbers import LABELS, read_number
+from imlcmm.datasets.split_names import meant_split
 from imlcmm.errors import DataError
 from imlcmm.text_file import read_text
 

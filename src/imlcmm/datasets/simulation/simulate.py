@@ -23,9 +23,9 @@ from typing import Literal
 import numpy as np
 
 from imlcmm.datasets.field.export import export_pickle
-from imlcmm.datasets.loading import load_dataset
 from imlcmm.datasets.simulation.evidence import Camera, Evidence
 from imlcmm.datasets.simulation.label_model import CLASS_COUNTS, LEVELS, SUBSETS, LabelModel, label_model, level_counts
+from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError
 from imlcmm.types import MODALITIES, TARGETS, Clip
@@ -190,7 +190,7 @@ def _write_pickle(path: Path, chosen: Size, name: str, seed: int) -> Path:
         with tempfile.TemporaryDirectory(prefix=".simulated-", dir=path.parent) as beside:
             store = Path(beside) / "store"
             _write_store(store, chosen, name, seed)
-            export_pickle(load_dataset(store), path)
+            export_pickle(SentimentData(store), path)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror}); free the disk or choose another place."

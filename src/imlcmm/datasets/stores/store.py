@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from imlcmm.datasets.catalog import KINDS, Kind, kind
-from imlcmm.datasets.kind_file import describe_kind
+from imlcmm.datasets.catalog import KINDS, Kind
+from imlcmm.datasets.kind_file import describe_kind, find_kind
 from imlcmm.datasets.stores.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
 from imlcmm.datasets.stores.repair import Repair
 from imlcmm.datasets.stores.split_writer import SplitWriter
@@ -62,7 +62,7 @@ class StoreWriter:
     ) -> None:
         """Check that the store can be written there; nothing is created yet."""
         self.folder = Path(folder)
-        self.kind: Kind = _kind(kind)
+        self.kind: Kind = find_kind(kind)
         missing = [m for m in MODALITIES if m not in widths]
         if missing:
             raise DataError(f"{folder}: no width is given for {', '.join(missing)}")
@@ -178,11 +178,6 @@ def unusable_columns(manifest: Mapping[str, Any]) -> list[str]:
 def is_store(folder: Path) -> bool:
     """Tell whether a folder holds a store."""
     return (Path(folder) / MANIFEST).is_file()
-
-
-def _kind(name: str | Path | Kind) -> Kind:
-    """Look a kind up; the constructor's argument of the same name hides the function there."""
-    return kind(name)
 
 
 def _label_row(clip: Clip, rules: Kind, where: str) -> np.ndarray:

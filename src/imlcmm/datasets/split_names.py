@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from imlcmm.datasets.field.texts import text
 from imlcmm.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -18,21 +17,6 @@ _MEANINGS: Mapping[str, str] = MappingProxyType(
     | {"training": "train", "testing": "test", "unlabeled": "unlabelled"}
     | dict.fromkeys(("val", "validate", "validation", "dev", "devel", "development"), "valid")
 )
-
-
-def text_keys(value: dict[Any, Any], where: str) -> dict[Any, Any]:
-    """Give a dictionary whose keys of bytes have become text.
-
-    Raises:
-        DataError: Beginning with `where`, if two keys are the same then or one is in an unknown encoding.
-    """
-    result: dict[Any, Any] = {}
-    for key, item in value.items():
-        name = text(key, f"{where}, a key") if isinstance(key, bytes) else key
-        if name in result:
-            raise DataError(f"{where}: the key '{name}' is there twice, as text and as bytes; remove one")
-        result[name] = item
-    return result
 
 
 def meant_split(name: str) -> str | None:
