@@ -10,9 +10,10 @@ import pytest
 
 from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import Evaluation, evaluate
-from imlcmm.reports.experiments.conflict import conflict_findings, disagree
+from imlcmm.reports.experiments.conflict import conflict, disagree
 from imlcmm.reports.experiments.findings import Findings
-from imlcmm.reports.experiments.reproduce import EXPERIMENTS, Laboratory
+from imlcmm.reports.experiments.laboratory import Laboratory
+from imlcmm.reports.experiments.reproduce import EXPERIMENTS
 from imlcmm.reports.experiments.robustness import strongest
 from imlcmm.reports.experiments.runs import Setting
 from imlcmm.reports.experiments.settings import FULL
@@ -85,7 +86,7 @@ def test_conflict_and_agreement_are_all_clips(two_models, simulated, monkeypatch
     text = EXPERIMENTS["conflict"](two_models)
     # What is trained and scored once is neither looked at nor scored again.
     monkeypatch.setattr("imlcmm.reports.experiments.runs.subprocess.run", None)
-    monkeypatch.setattr("imlcmm.reports.experiments.reproduce.evaluate", None)
+    monkeypatch.setattr("imlcmm.reports.experiments.laboratory.evaluate", None)
     assert EXPERIMENTS["conflict"](two_models) == text
     marked = disagree(simulated.test)
     assert f"{marked.sum()} test clips" in text
@@ -99,7 +100,7 @@ def test_conflict_needs_unimodal_labels(simulated, tmp_path):
     blind = copy(simulated)
     blind.spec = replace(simulated.spec, unimodal_labels=False)
     with pytest.raises(DataError, match="no unimodal labels"):
-        conflict_findings({}, {}, blind, tmp_path)
+        conflict(Laboratory(blind, tmp_path, ["LF_DNN"]))
 
 
 @pytest.mark.slow

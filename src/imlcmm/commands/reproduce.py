@@ -47,7 +47,8 @@ def reproduce(
     from imlcmm.files import check_folder
     from imlcmm.models import list_models, named_model
     from imlcmm.models.card import call_name
-    from imlcmm.reports.experiments.reproduce import EXPERIMENTS, Laboratory
+    from imlcmm.reports.experiments.laboratory import Laboratory
+    from imlcmm.reports.experiments.reproduce import EXPERIMENTS
 
     check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]

@@ -1,7 +1,6 @@
 """How much worse each model gets when the test clips are damaged in ways that it was not trained on."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -14,24 +13,14 @@ from imlcmm.evaluation.tables import markdown, number
 from imlcmm.models.base import SentimentModel
 from imlcmm.progress import Progress
 from imlcmm.reports.experiments.findings import METRIC, SURE, metrics_of
-from imlcmm.reports.experiments.runs import Setting
+from imlcmm.reports.experiments.laboratory import Laboratory
+from imlcmm.reports.experiments.settings import models
 from imlcmm.reports.tables.figures import draw_severity
 from imlcmm.reports.tables.results import name_data, write_result
 
 
-def measure_robustness(
-    settings: Sequence[Setting],
-    load: Callable[[Setting], Sequence[SentimentModel]],
-    data: SentimentData,
-    folder: Path,
-) -> str:
+def robustness(lab: Laboratory) -> str:
     """Score all models on damaged clips, and write robustness.md, .csv (all metrics), .tex and .png.
-
-    Args:
-        settings: A setting a model.
-        load: Gives the models of a setting.
-        data: Data set.
-        folder: Where to write.
 
     Returns:
         The Markdown.
@@ -39,12 +28,15 @@ def measure_robustness(
     Raises:
         TrainingError: If no model is left.
     """
-    if not settings:
+    settings, data = models(lab.models), lab.data
+    failures = lab.train(settings)
+    left = [setting for setting in settings if setting.name not in failures]
+    if not left:
         raise TrainingError("no model came to an end; the logs beside the runs say why")
     damages = corruptions({m: deviation for m, (_, deviation) in data.train.statistics().items()})
     rows = []
-    for setting in Progress(settings, desc="damaging", unit="model"):
-        rows += compare(setting.name, load(setting), damages, data)
+    for setting in Progress(left, desc="damaging", unit="model"):
+        rows += compare(setting.name, lab.load(setting), damages, data)
     frame = pd.DataFrame(rows)
     worst = strongest(frame)
     table = _table(worst)
@@ -54,7 +46,7 @@ def measure_robustness(
         f"(p < {SURE}, paired bootstrap over {data.units}, adjusted after Holm for the damages of a model)."
     )
     text = "\n\n".join(["## robustness", caption, markdown(table), _words(worst)]) + "\n"
-    picture = write_result(folder, "robustness", text, frame, table, caption)
+    picture = write_result(lab.folder, "robustness", text, frame, table, caption)
     curves = frame[(frame["metric"] == METRIC)].rename(columns={"mean": "value"})
     draw_severity(_from_clean(curves), f"{METRIC} on damaged test clips. {clips}", picture)
     return text
@@ -70,13 +62,13 @@ def strongest(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(
-    name: str, models: Sequence[SentimentModel], damages: Sequence[Corruption], data: SentimentData
+    name: str, trained: Sequence[SentimentModel], damages: Sequence[Corruption], data: SentimentData
 ) -> list[dict[str, object]]:
     """Give a row a damage and metric: the clean score, the damaged one with its interval, and the paired test."""
-    clean = _rate(name, models, data, None)
+    clean = _rate(name, trained, data, None)
     rows: list[dict[str, object]] = []
     for damage in damages:
-        found = _rate(name, models, data, damage)
+        found = _rate(name, trained, data, damage)
         tests = found.minus(clean)
         for metric in metrics_of(found):
             low, high = interval(found.draws["multimodal"][metric])
@@ -88,8 +80,8 @@ def compare(
     return rows
 
 
-def _rate(name: str, models: Sequence[SentimentModel], data: SentimentData, damage: Corruption | None) -> Evaluation:
-    predicted = predict_seeds(models, data, change=damage.change if damage else None)
+def _rate(name: str, trained: Sequence[SentimentModel], data: SentimentData, damage: Corruption | None) -> Evaluation:
+    predicted = predict_seeds(trained, data, change=damage.change if damage else None)
     return rate(name, data, "test", {"multimodal": predicted["multimodal"]})
 
 

@@ -1,8 +1,7 @@
 """Figure 6: how the weights of the four tasks go together with the metrics, over random weightings."""
 
 import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,9 @@ from imlcmm.evaluation.tables import markdown
 from imlcmm.models.base import SentimentModel
 from imlcmm.progress import Progress
 from imlcmm.reports.experiments.findings import SURE
+from imlcmm.reports.experiments.laboratory import Laboratory
 from imlcmm.reports.experiments.runs import Setting
+from imlcmm.reports.experiments.settings import weightings
 from imlcmm.reports.tables.figures import draw_correlations
 from imlcmm.reports.tables.published import published_beside
 from imlcmm.reports.tables.results import name_data, write_result
@@ -25,19 +26,8 @@ from imlcmm.reports.tables.results import name_data, write_result
 FEWEST = 3
 
 
-def measure_weightings(
-    settings: Sequence[Setting],
-    load: Callable[[Setting], Sequence[SentimentModel]],
-    data: SentimentData,
-    folder: Path,
-) -> str:
-    """Score each weighting, correlate, and write figure6.md, .csv (each weighting), .tex and .png.
-
-    Args:
-        settings: The weightings that were trained.
-        load: Gives the models of a setting.
-        data: Data set.
-        folder: Where to write.
+def figure6(lab: Laboratory) -> str:
+    """Correlate random weights of the four tasks with the metrics: figure6.md, .csv (each weighting), .tex and .png.
 
     Returns:
         The Markdown.
@@ -45,10 +35,13 @@ def measure_weightings(
     Raises:
         TrainingError: If fewer than three weightings are left.
     """
-    if len(settings) < FEWEST:
-        raise TrainingError(f"{len(settings)} weightings were trained; a correlation needs {FEWEST} or more")
-    table = pd.DataFrame([_row(setting, load(setting), data) for setting in Progress(settings, desc="scoring")])
-    weights = list(settings[0].options)
+    settings, data = weightings(lab.draws), lab.data
+    failures = lab.train(settings, seeds=1)
+    left = [setting for setting in settings if setting.name not in failures]
+    if len(left) < FEWEST:
+        raise TrainingError(f"{len(left)} weightings were trained; a correlation needs {FEWEST} or more")
+    table = pd.DataFrame([_row(setting, lab.load(setting), data) for setting in Progress(left, desc="scoring")])
+    weights = list(left[0].options)
     metrics = [name for name in table.columns if name not in weights]
     correlation, p_value = correlate(table, weights, metrics)
     caption = (
@@ -60,7 +53,7 @@ def measure_weightings(
     shown = correlation.map("{:.2f}".format).where(sure, correlation.map("({:.2f})".format))
     cells = shown.rename_axis("weight of").reset_index()
     text = "\n\n".join(["## figure6", caption, markdown(cells), published_beside(data.spec.kind, "figure6")]) + "\n"
-    picture = write_result(folder, "figure6", text, table, cells, caption)
+    picture = write_result(lab.folder, "figure6", text, table, cells, caption)
     draw_correlations(correlation, sure, caption, picture)
     return text
 
