@@ -19,6 +19,7 @@ from imlcmm.datasets.extract import extract
 from imlcmm.features.clip_extractor import ClipExtractor
 from imlcmm.features.media.pictures import read_frames
 from imlcmm.features.media.probe import probe
+from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import read_sound
 from imlcmm.features.speech.voice_activity import speech_regions
 
@@ -59,6 +60,10 @@ def jobs() -> dict[str, Callable[[Path], object]]:
     def frames(clip: Path) -> list[object]:
         return list(read_frames(clip, rate=25.0)) if probe(clip).has_picture else []
 
+    def whole(clip: Path, said: str | None = None) -> object:
+        with Recording(clip) as recording:
+            return extractor(recording, transcript=said)
+
     return {
         "decoding of sound": sound,
         "decoding of pictures, 25 a second": frames,
@@ -66,8 +71,8 @@ def jobs() -> dict[str, Callable[[Path], object]]:
         "MFCC, with decoding": lambda clip: extractor.audio(read_sound(clip)),
         "face, with decoding": lambda clip: extractor.vision(frames(clip)),
         "transcript, with decoding": lambda clip: extractor.transcriber(read_sound(clip)),
-        "all without transcript": lambda clip: extractor(clip, transcript="I like it very much"),
-        "all": extractor,
+        "all without transcript": lambda clip: whole(clip, "I like it very much"),
+        "all": whole,
     }
 
 

@@ -10,7 +10,11 @@ LIMITS = Limits(seconds=3.0, gigabytes=1.0)
 
 
 def prepare(done):
-    def do(job):
+    def do(job, tell):
+        if job == "slow":
+            for step in range(8):
+                time.sleep(1)
+                tell(step)
         if job == "mistake":
             raise DataError("this clip is damaged")
         if job == "bug":

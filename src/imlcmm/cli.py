@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 
 from imlcmm.commands import COMMANDS
 from imlcmm.errors import ImlcmmError
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             for module in own:
                 admit_models(module)
-        _run(words)
+        _run(words, own)
     return 0
 
 
@@ -35,7 +36,7 @@ def _own_models(words: list[str]) -> tuple[list[str], list[str]]:
     return own, [part for i, part in enumerate(parts) if i not in places and i - 1 not in places]
 
 
-def _run(words: list[str]) -> None:
+def _run(words: list[str], own: list[str]) -> None:
     """Run one command; only its own parser is made, since all of them take seconds."""
     from imlcmm.commands.train import train, train_from_words
 
@@ -43,20 +44,23 @@ def _run(words: list[str]) -> None:
     if name == train.__name__:
         train_from_words(rest)
     elif name in COMMANDS:
-        _run_command(COMMANDS[name], rest)
+        _run_command(COMMANDS[name], rest, own)
     else:
         from imlcmm.commands.overview import answer
 
         answer(words)
 
 
-def _run_command(command: Callable[..., None], words: list[str]) -> None:
-    from imlcmm.commands.parser import arguments_of, command_parser
+def _run_command(command: Callable[..., None], words: list[str], own: list[str]) -> None:
+    from imlcmm.commands.parser import HANDED_ON, arguments_of, command_parser
 
     words, more = _parted(words)
     given = command_parser(command).parse_args(words)
     arguments = arguments_of(command, given.as_dict())
-    command(**arguments, **({"more": more} if more else {}))
+    known = signature(command).parameters
+    if more and "more" not in known:
+        raise ImlcmmError(f"{command.__name__} takes no words after --; see imlcmm {command.__name__} --help")
+    command(**arguments, **{name: words for name, words in zip(HANDED_ON, (more, own), strict=True) if name in known})
 
 
 def _parted(words: list[str]) -> tuple[list[str], list[str]]:
@@ -70,7 +74,7 @@ def _one_line_errors(debug: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("imlcmm: interrupted; a training run goes on with --resume\n")
+        sys.stderr.write("imlcmm: interrupted; run it again to go on, a training with --resume\n")
         raise SystemExit(130) from None
     except (ImlcmmError, OSError) as error:
         if debug:

@@ -4,10 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    # What checks types at run time finds the name, though commands that need no tensor start without PyTorch.
+    Tensor = Any
 
 MODALITIES = ("text", "audio", "vision")
 TARGETS = ("multimodal", *MODALITIES)

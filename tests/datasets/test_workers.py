@@ -21,6 +21,13 @@ def test_each_job_has_its_outcome_and_the_others_go_on(tmp_path):
     assert "more than 3 s" in outcomes["hang"]
 
 
+def test_time_counts_anew_when_a_job_tells_that_it_has_come_further(tmp_path):
+    told = []
+    (outcome,) = run_limited(["slow"], prepare, (tmp_path,), workers=1, limits=LIMITS, told=lambda *at: told.append(at))
+    assert outcome.failure is None
+    assert told == [("slow", float(step)) for step in range(8)]
+
+
 def test_memory_has_a_limit_of_its_own(tmp_path):
     patient = Limits(seconds=120.0, gigabytes=1.0)
     (outcome,) = run_limited(["fat"], prepare, (tmp_path,), workers=1, limits=patient)

@@ -108,7 +108,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, files, out,
 
 
 def test_the_command_refuses_before_it_loads_a_model(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("imlcmm.prediction.predictor.Predictor.load", lambda *_: pytest.fail("a model is loaded"))
+    monkeypatch.setattr("imlcmm.prediction.scoring.score_files", lambda *_, **__: pytest.fail("a model is loaded"))
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()
     (tmp_path / "file").touch()

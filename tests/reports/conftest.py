@@ -37,7 +37,7 @@ def lf_dnn_run(simulated, tmp_path_factory):
 def few_resamples():
     """Type checks make a thousand resamples take a minute."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("evaluation.evaluate", "reports.reliability"):
+        for module in ("evaluation.evaluate", "reports.tables.reliability"):
             patch.setattr(f"imlcmm.{module}.bootstrap", partial(bootstrap, resamples=30))
         yield
 

@@ -13,6 +13,9 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from imlcmm.errors import ImlcmmError
 
+HANDED_ON = ("more", "own_models")
+"""Parameters that no option fills: the words after `--`, and the modules that the caller trusts."""
+
 _WRITTEN = {Path: "PATH", float: "NUMBER", int: "NUMBER", str: "TEXT"}
 _WRONG_VALUE = re.compile(r'Parser key "([^"]+)": Expected a (.+?)\. Got value: (.*)')
 _DENIED = re.compile(r"Importing '[^']*' is not allowed")
@@ -59,8 +62,8 @@ class Parser(ArgumentParser):
 def command_parser(command: Callable[..., None]) -> Parser:
     """Declare a command: parameters without a default stand for themselves, the keyword-only ones are options.
 
-    Sequences take several words, and the fields of a dataclass are options of their own; a parameter named `more` takes
-    the words after `--` and is left to the caller.
+    Sequences take several words, and the fields of a dataclass are options of their own; those of `HANDED_ON` are left
+    to the caller.
     """
     described = parse(command.__doc__ or "")
     parser = Parser(prog=f"imlcmm {command.__name__}", description=described.short_description)
@@ -71,7 +74,7 @@ def command_parser(command: Callable[..., None]) -> Parser:
         if is_dataclass(kind):
             parser.add_class_arguments(kind)
             continue
-        if name == "more":
+        if name in HANDED_ON:
             continue
         options: dict[str, Any] = {"type": kind.__args__[0] if several else kind, "help": help_of[name]}
         if optional:

@@ -1,12 +1,17 @@
 """The command that scores videos."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from imlcmm.commands.show import show
 from imlcmm.errors import MediaError
 from imlcmm.features.extractor_options import ExtractorOptions
+
+_QUIET = 3.0
 
 
 def predict(
@@ -18,6 +23,10 @@ def predict(
     pictures: Path | None = None,
     export: Path | None = None,
     format: Literal["json", "csv", "parquet", "srt", "vtt", "eaf"] | None = None,
+    workers: int = 1,
+    time_limit: float = 600.0,
+    memory_limit: float = 6.0,
+    own_models: Sequence[str] = (),
 ) -> None:
     """Score video or sound files: sentiment by utterance, of all modalities and of each, with a timeline.
 
@@ -28,18 +37,22 @@ def predict(
             beside each file, or the speech.
         pictures: Folder of the timeline pictures; without it there are none.
         export: File to write: .json, .csv or .parquet, and for a single file .srt, .vtt or .eaf; or a folder, with
-            --format.
+            --format. What was scored before a kill is not scored again.
         format: Format of a file each in the folder of --export.
         extractor: What to extract with.
+        workers: Processes.
+        time_limit: Seconds without coming further in a file after which it is given up.
+        memory_limit: GiB of memory that one file may take.
+        own_models: Modules whose models the checkpoint may name.
     """
-    from imlcmm.datasets.labels.label_file import media_files
+    from imlcmm.features.media.folder import media_files
     from imlcmm.features.subtitles.transcripts import given_transcript
     from imlcmm.files import check_folder
+    from imlcmm.jobs.workers import Limits
     from imlcmm.prediction.description import describe_prediction
     from imlcmm.prediction.export import check_export
     from imlcmm.prediction.export import export as write
-    from imlcmm.prediction.predictor import Predictor
-    from imlcmm.prediction.timeline import draw_timeline
+    from imlcmm.prediction.scoring import Scoring, score_files
     from imlcmm.progress import Progress
 
     files = media_files(paths)
@@ -52,17 +65,42 @@ def predict(
     if pictures:
         check_folder(pictures)
     given = None if transcript is None else given_transcript(transcript)
-    predictor = Predictor.load(model, extractor)
-    predictions = []
-    for path in Progress(files, desc="predicting", unit="file", disable=len(files) < 2):
-        predictions.append(predictor(path, transcript=given))
-        show(describe_prediction(predictions[-1]))
-        if pictures and predictions[-1].utterances:
-            pictures.mkdir(parents=True, exist_ok=True)
-            draw_timeline(predictions[-1], pictures / f"{path.name}.png")
-    if export:
-        write(predictions, export, format)
-        show(f"written to {export}")
-    failed = [prediction for prediction in predictions if prediction.failure]
-    if failed:
-        raise MediaError(f"{len(failed)} of {len(files)} files gave no result; the reasons are above")
+    scoring, limits = Scoring(model, extractor, given, own_models), Limits(time_limit, memory_limit)
+    predictions = {}
+    with _parts(export) as parts, Progress(total=len(files), desc="predicting", unit="file", delay=_QUIET) as bar:
+        for prediction in score_files(
+            files, scoring, parts, workers=workers, limits=limits,
+            reached=lambda path, second: bar.set_postfix({path.name: _clock(second)}),
+        ):  # fmt: skip
+            predictions[prediction.path] = prediction
+            show(describe_prediction(prediction))
+            if pictures and prediction.utterances:
+                from imlcmm.prediction.timeline import draw_timeline
+
+                pictures.mkdir(parents=True, exist_ok=True)
+                draw_timeline(prediction, pictures / f"{prediction.path.name}.png")
+            bar.update()
+        if export:
+            write([predictions[path] for path in files], export, format)
+            show(f"written to {export}")
+        failed = sum(bool(prediction.failure) for prediction in predictions.values())
+        if failed:
+            again = "; what was scored is kept for another try" if export else ""
+            raise MediaError(f"{failed} of {len(files)} files gave no result; the reasons are above{again}")
+
+
+@contextmanager
+def _parts(export: Path | None) -> Iterator[Path]:
+    """Give the folder that keeps single results: beside what is exported, so that another run goes on there."""
+    if export is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    parts = export.with_name(f"{export.name}.parts")
+    yield parts
+    shutil.rmtree(parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

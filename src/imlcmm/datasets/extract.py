@@ -21,13 +21,15 @@ from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.labels.label_file import SourceClip, find_clips
 from imlcmm.datasets.stores.store import StoreWriter, refuse_foreign
 from imlcmm.errors import DataError, MediaError
-from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip, reasons
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.subtitles.transcripts import find_sidecar, read_sidecar
+from imlcmm.features.feature_set import reasons
+from imlcmm.features.media.recording import Recording
+from imlcmm.features.subtitles.transcripts import read_sidecar, source_stamp
 from imlcmm.features.words.word import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.jobs.cluster import run_on_cluster
-from imlcmm.jobs.workers import Limits, run_limited
+from imlcmm.jobs.workers import Limits, Tell, run_limited
 from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, Clip
 from imlcmm.untrusted import check_type, inside, read_json
@@ -118,7 +120,7 @@ def extract(
     return _assemble(clips, failures, parts, Path(out), rules)
 
 
-def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip], None]:
+def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip, Tell], None]:
     """Make the function that extracts a clip; called in each worker."""
     import torch
 
@@ -126,9 +128,10 @@ def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip], N
     extractor = ClipExtractor(options)
     sets = {m: f.describe() for m, f in extractor.feature_sets.items()}
 
-    def do(clip: SourceClip) -> None:
+    def do(clip: SourceClip, _: Tell) -> None:
         said, words = _given_transcript(clip)
-        _write_part(clip, extractor(clip.path, transcript=said, words=words), sets, parts)
+        with Recording(clip.path, limits=options.limits) as recording:
+            _write_part(clip, extractor(recording, transcript=said, words=words), sets, parts)
 
     return do
 
@@ -168,13 +171,7 @@ def _stamp(clip: SourceClip) -> str:
     """Tell one state of a clip from another: its file and the transcript that was given."""
     if not clip.path.is_file():
         return "missing"
-    state = clip.path.stat()
-    return f"{state.st_size} {state.st_mtime_ns} {_sidecar_stamp(clip)} {clip.transcript or ''}"
-
-
-def _sidecar_stamp(clip: SourceClip) -> int:
-    sidecar = find_sidecar(clip.path)
-    return sidecar.stat().st_mtime_ns if sidecar else 0
+    return f"{source_stamp(clip.path)} {clip.transcript or ''}"
 
 
 def _is_done(clip: SourceClip, parts: Path) -> bool:

@@ -1,22 +1,22 @@
 """From a clip to the features of its three modalities; what a clip lacks is named, never made up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from imlcmm.clean_text import clean_text
+from imlcmm.features.cutting import find_utterances
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
-from imlcmm.features.media.pictures import read_frames
-from imlcmm.features.media.probe import MediaInfo, probe
-from imlcmm.features.media.sound import SOUND_RATE, read_sound
+from imlcmm.features.media.recording import Recording
+from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.features.speech.transcribe import Transcriber
 from imlcmm.features.speech.voice_activity import speech_regions
 from imlcmm.features.text.encoder import TextExtractor, TextFeatures
 from imlcmm.features.vision.faces import FaceExtractor
+from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word, join_words, spread_words
 from imlcmm.types import MODALITIES
 
@@ -39,11 +39,6 @@ class ExtractedClip(NamedTuple):
     features: dict[str, Features]
     text: TextFeatures | None
     missing: dict[str, str]
-
-
-def reasons(missing: Mapping[str, str]) -> str:
-    """Say in one line why modalities are missing."""
-    return "; ".join(f"{m}: {why}" for m, why in missing.items())
 
 
 class ClipExtractor:
@@ -70,11 +65,18 @@ class ClipExtractor:
         extractors = {"text": self.text, "audio": self.audio, "vision": self.vision}
         return {m: extractor.features for m, extractor in extractors.items() if extractor is not None}
 
+    def utterances(self, recording: Recording, transcript: str | list[Utterance] | None = None) -> list[Utterance]:
+        """Cut a recording into utterances, as `find_utterances` does, listening if the options allow it.
+
+        Raises:
+            MediaError: If the file or its transcript cannot be read.
+        """
+        return find_utterances(recording, transcript, (lambda: self.transcriber) if self.options.transcribe else None)
+
     def __call__(
         self,
-        path: Path,
+        recording: Recording,
         *,
-        info: MediaInfo | None = None,
         start: float = 0.0,
         end: float | None = None,
         transcript: str | None = None,
@@ -83,8 +85,7 @@ class ClipExtractor:
         """Extract a clip, or a stretch of it.
 
         Args:
-            path: The media file.
-            info: What it holds; None finds out, which decodes its beginning and its end.
+            recording: The media file.
             start: Second at which to begin.
             end: Second at which to end; None is the end of the file.
             transcript: What is said; None transcribes the speech if the options allow it.
@@ -92,13 +93,12 @@ class ClipExtractor:
                 the speech.
 
         Raises:
-            MediaError: If the file cannot be read at all.
+            MediaError: If the file cannot be read.
         """
-        info = info or probe(path, limits=self.options.limits)
-        sound, missing = self._sound(path, info, start, end)
+        sound, missing = _sound(recording, start, end)
         speech = speech_regions(sound) if len(sound) else []
         features = {} if self.audio is None or "audio" in missing else {"audio": self.audio(sound)}
-        seen = self._faces(path, info, start, end, speech, missing)
+        seen = self._faces(recording, start, end, speech, missing)
         if seen is not None:
             features["vision"] = seen
         said, timed = self._words(sound, speech, transcript, words, missing)
@@ -116,17 +116,9 @@ class ClipExtractor:
         """
         return Transcriber(self.options.speech_model, language=self.options.language)
 
-    def _sound(self, path: Path, info: MediaInfo, start: float, end: float | None) -> tuple[np.ndarray, dict[str, str]]:
-        if not info.has_sound:
-            return np.zeros(0, np.float32), {"audio": "there is no sound"}
-        sound = read_sound(path, start=start, end=end, limits=self.options.limits)
-        silent = not len(sound) or float(np.abs(sound).max()) < _SILENCE
-        return sound, {"audio": "the sound is silent"} if silent else {}
-
     def _faces(
         self,
-        path: Path,
-        info: MediaInfo,
+        recording: Recording,
         start: float,
         end: float | None,
         speech: list[tuple[float, float]],
@@ -134,12 +126,10 @@ class ClipExtractor:
     ) -> Features | None:
         if self.vision is None:
             return None
-        if not info.has_picture:
+        if not recording.info.has_picture:
             missing["vision"] = "there is no picture"
             return None
-        rate, limits = self.options.frame_rate, self.options.limits
-        frames = read_frames(path, rate=rate, start=start, end=end, limits=limits)
-        faces = self.vision((frame._replace(time=frame.time - start) for frame in frames), speech=speech)
+        faces = self.vision(recording.frames(self.options.frame_rate, start, end), speech=speech)
         if np.isfinite(faces.values).all(axis=1).any():
             return faces
         missing["vision"] = "no face is seen"
@@ -163,6 +153,14 @@ class ClipExtractor:
                 return join_words(word.text for word in heard), tuple(heard)
         missing["text"] = "there are no words"
         return "", ()
+
+
+def _sound(recording: Recording, start: float, end: float | None) -> tuple[np.ndarray, dict[str, str]]:
+    if not recording.info.has_sound:
+        return np.zeros(0, np.float32), {"audio": "there is no sound"}
+    sound = recording.sound(start, end)
+    silent = not len(sound) or float(np.abs(sound).max()) < _SILENCE
+    return sound, {"audio": "the sound is silent"} if silent else {}
 
 
 @runtime_checkable

@@ -1,5 +1,6 @@
 """What an extractor gives: named columns with units, and where they come from."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,3 +50,8 @@ class Features(NamedTuple):
 
     values: Float[np.ndarray, "steps width"]
     times: Float[np.ndarray, "steps 2"]
+
+
+def reasons(missing: Mapping[str, str]) -> str:
+    """Say in one line why modalities are missing."""
+    return "; ".join(f"{m}: {why}" for m, why in missing.items())

@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -12,7 +13,10 @@ import psutil
 
 from imlcmm.errors import ImlcmmError
 
-Prepare = Callable[..., Callable[[Any], None]]
+Tell = Callable[[float], None]
+"""Tells how far a job has come."""
+Prepare = Callable[..., Callable[[Any, Tell], None]]
+"""Makes, in a process, the function that does a job and may tell how far it has come."""
 _TICK = 0.2
 _READY = "ready"
 
@@ -21,7 +25,7 @@ class Limits(NamedTuple):
     """What a job may use.
 
     Attributes:
-        seconds: Wall-clock time.
+        seconds: Wall-clock time, from the start or from when it last told that it has come further.
         gigabytes: Resident memory of its process.
     """
 
@@ -42,7 +46,13 @@ class Outcome(NamedTuple):
 
 
 def run_limited(
-    jobs: Iterable[Any], prepare: Prepare, arguments: Sequence[Any] = (), *, workers: int, limits: Limits
+    jobs: Iterable[Any],
+    prepare: Prepare,
+    arguments: Sequence[Any] = (),
+    *,
+    workers: int,
+    limits: Limits,
+    told: Callable[[Any, float], None] | None = None,
 ) -> Iterator[Outcome]:
     """Run jobs in processes of their own, and give each outcome as soon as it is there, in any order.
 
@@ -52,6 +62,7 @@ def run_limited(
         arguments: Arguments of `prepare`.
         workers: Number of processes.
         limits: What each job may use before its process is killed.
+        told: Is called with a job and how far it has come, when the job tells, from any thread.
 
     Raises:
         ImlcmmError: If a process cannot be prepared, with the reason.
@@ -65,7 +76,7 @@ def run_limited(
     def do(job: Any) -> Outcome:
         process = free.get()
         try:
-            return Outcome(job, process.do(job))
+            return Outcome(job, process.do(job, partial(told, job) if told else None))
         finally:
             free.put(process)
 
@@ -87,7 +98,7 @@ class LimitedProcess:
         self.prepare, self.arguments, self.limits = prepare, arguments, limits
         self.process: Any = None
 
-    def do(self, job: Any) -> str | None:
+    def do(self, job: Any, told: Tell | None = None) -> str | None:
         """Do a job, and tell why it failed; None if it did not.
 
         Raises:
@@ -98,16 +109,21 @@ class LimitedProcess:
         try:
             self.connection.send(job)
             began = time.monotonic()
-            while not self.connection.poll(_TICK):
+            while True:
+                if self.connection.poll(_TICK):
+                    message: str | float | None = self.connection.recv()
+                    if not isinstance(message, float):
+                        return message
+                    began = time.monotonic()
+                    if told is not None:
+                        told(message)
                 failure = self._excess(time.monotonic() - began)
                 if failure:
                     self.kill()
                     return failure
-            told: str | None = self.connection.recv()
         except (EOFError, ConnectionError):
             self.process.join()
             return f"its process ended with code {self.process.exitcode}"
-        return told
 
     def kill(self) -> None:
         """End the process at once; what it was writing lies beside its final place."""
@@ -156,7 +172,7 @@ def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:
         except EOFError:
             return
         try:
-            do(job)
+            do(job, lambda reached: connection.send(float(reached)))
         except ImlcmmError as error:
             connection.send(str(error))
         except Exception as error:  # a clip may break anything; the others go on

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from imlcmm.errors import ImlcmmError, MissingPackageError
 from imlcmm.features.subtitles.transcripts import write_srt, write_vtt
@@ -13,6 +12,12 @@ from imlcmm.files import check_folder, replacing, write_json, write_text
 from imlcmm.prediction.elan import write_elan
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import written
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+else:
+    # What checks types at run time finds the name, though pandas is imported only where a table is written.
+    DataFrame = Any
 
 
 def check_export(files: Sequence[Path], out: Path, form: str | None = None) -> None:
@@ -83,8 +88,10 @@ def _own_names(files: Sequence[Path]) -> list[str]:
     raise ImlcmmError(f"two files are named {twice}, so that one's export would replace the other's; score them apart")
 
 
-def table(predictions: Sequence[VideoPrediction]) -> pd.DataFrame:
+def table(predictions: Sequence[VideoPrediction]) -> DataFrame:
     """Give a row an utterance, or a row with the reason for each file that failed."""
+    import pandas as pd
+
     return pd.DataFrame([row for prediction in predictions for row in prediction.rows])
 
 

@@ -1,6 +1,6 @@
 """From a checkpoint and a video to sentiment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,14 +9,13 @@ import torch
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
-from imlcmm.features.media.probe import probe
+from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import Calibration, read_calibration
 from imlcmm.models.checkpoint import load_checkpoint
 from imlcmm.prediction.batching import check_features, to_batch
-from imlcmm.prediction.cutting import find_utterances
 from imlcmm.prediction.moments import moments
 from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
 from imlcmm.training.run import load_run
@@ -62,7 +61,7 @@ class Predictor:
             ModelError: If it is neither, or was trained on other features than the extractors give.
             MissingPackageError: If an extractor's package is not installed.
         """
-        checkpoint = _checkpoint(Path(folder)) if folder else STARTER
+        checkpoint = find_checkpoint(folder)
         model = load_checkpoint(checkpoint, own_models=own_models)
         calibration = read_calibration(checkpoint)
         trained = MODALITIES if calibration is None else calibration.modalities
@@ -70,37 +69,47 @@ class Predictor:
         check_features(model.spec, extractor.feature_sets)
         return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
 
-    def __call__(self, path: Path | str, *, transcript: str | list[Utterance] | None = None) -> VideoPrediction:
+    def __call__(
+        self,
+        path: Path | str,
+        *,
+        transcript: str | list[Utterance] | None = None,
+        reached: Callable[[float], None] | None = None,
+    ) -> VideoPrediction:
         """Score a file; what cannot be read is told in the result.
 
         Args:
             path: A video or sound file.
             transcript: What is said in it, or when, too (`read_transcript`); None looks for a file beside it, and then
                 listens.
+            reached: Is told the second of the recording that is being read.
         """
         spec, path = self.model.spec, Path(path)
         found, failure = [], ""
         try:
-            for utterance in self.utterances(path, transcript):
+            for utterance in self.utterances(path, transcript, reached):
                 found.append(utterance)  # what came before a failure stays
         except ImlcmmError as error:
             failure = str(error)
         return VideoPrediction(path, self.name, spec.low, spec.high, found, failure, spec.neutral)
 
-    def utterances(self, path: Path, transcript: str | list[Utterance] | None = None) -> Iterator[UtterancePrediction]:
+    def utterances(
+        self,
+        path: Path,
+        transcript: str | list[Utterance] | None = None,
+        reached: Callable[[float], None] | None = None,
+    ) -> Iterator[UtterancePrediction]:
         """Score one utterance of a file after the other, which keeps long videos out of memory.
 
         Raises:
             MediaError: If the file cannot be read.
         """
-        listener = self.extractor.transcriber if self.extractor.options.transcribe else None
-        limits = self.extractor.options.limits
-        info = probe(path, limits=limits)
-        for utterance in find_utterances(path, info, transcript, listener, limits):
-            start, end, said = utterance.start, utterance.end, utterance.text
-            words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
-            clip = self.extractor(path, info=info, start=start, end=end, transcript=said, words=words)
-            yield self.score(utterance, clip)
+        with Recording(path, limits=self.extractor.options.limits, reached=reached) as recording:
+            for utterance in self.extractor.utterances(recording, transcript):
+                start, end, said = utterance.start, utterance.end, utterance.text
+                words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
+                clip = self.extractor(recording, start=start, end=end, transcript=said, words=words)
+                yield self.score(utterance, clip)
 
     @torch.no_grad()
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
@@ -149,5 +158,9 @@ class Predictor:
         return min(max(value, self.model.spec.low), self.model.spec.high)
 
 
-def _checkpoint(folder: Path) -> Path:
+def find_checkpoint(folder: Path | str | None) -> Path:
+    """Find the checkpoint of a run (of its first seed), or in a folder that is one; None is the starter model's."""
+    if folder is None:
+        return STARTER
+    folder = Path(folder)
     return load_run(folder).seeds[0] / "best" if (folder / "run.json").is_file() else folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imlcmm.clean_text import clean_text, path_text
-from imlcmm.features.clip_extractor import reasons
+from imlcmm.features.feature_set import reasons
 from imlcmm.features.words.word import Word
 from imlcmm.types import MODALITIES
 
@@ -95,6 +95,29 @@ class VideoPrediction:
         """Give everything as JSON can hold it."""
         said = [asdict(each) | {"words": [word._asdict() for word in each.words]} for each in self.utterances]
         return {**asdict(self), "path": path_text(self.path), "utterances": said}
+
+    @classmethod
+    def from_dict(cls, path: Path, said: Mapping[str, Any]) -> "VideoPrediction":
+        """Make a prediction again of what `to_dict` gave; the path is given, as JSON may not hold it.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        try:
+            utterances = [
+                UtterancePrediction(
+                    **{
+                        **each,
+                        "interval": each["interval"] and tuple(each["interval"]),
+                        "moments": [Moment(**moment) for moment in each["moments"]],
+                        "words": [Word(**word) for word in each["words"]],
+                    }
+                )
+                for each in said["utterances"]
+            ]
+            return cls(**{**said, "path": path, "utterances": utterances})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"holds no prediction ({error})") from error
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -10,10 +10,11 @@ import pandas as pd
 
 from imlcmm.clean_text import clean_text, path_text
 from imlcmm.datasets.catalog import Kind
-from imlcmm.datasets.labels.companions import is_shadow, tell_left_out
 from imlcmm.datasets.labels.label_numbers import LABELS, check_range, read_number
 from imlcmm.datasets.labels.label_table import LabelRow, read_rows
 from imlcmm.errors import DataError
+from imlcmm.features.media.companions import is_shadow
+from imlcmm.features.media.folder import files_inside
 from imlcmm.features.media.formats import MEDIA
 from imlcmm.untrusted import shown
 
@@ -55,33 +56,10 @@ def find_clips(videos: Path, labels: Path | None, kind: Kind | None = None) -> l
     return clips
 
 
-def media_files(paths: Iterable[Path]) -> list[Path]:
-    """List files, and all media files of folders.
-
-    Raises:
-        DataError: If a path does not exist, or a folder holds none.
-    """
-    found: list[Path] = []
-    for path in paths:
-        inside = _inside(path) if path.is_dir() else [path]
-        if not inside or not inside[0].exists():
-            raise DataError(f"{path}: {'no media files are in it' if path.is_dir() else 'there is no such file'}")
-        found += inside
-    return found
-
-
 def _unlabelled(videos: Path) -> list[SourceClip]:
-    clips = [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in _inside(videos)]
+    clips = [SourceClip(_identifier(path, videos), path, "unlabelled", None, {}) for path in files_inside(videos)]
     _refuse_twins(clips, videos)
     return clips
-
-
-def _inside(folder: Path) -> list[Path]:
-    """List the media files of a folder and of those in it, and tell which files are left out."""
-    files = {path for path in folder.rglob("*") if path.is_file()}
-    found = {path for path in files if path.suffix.lower() in MEDIA and not is_shadow(path)}
-    tell_left_out(folder, files - found)
-    return sorted(found)
 
 
 def _identifier(path: Path, videos: Path) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def read_sound(
 
 def stream_sound(
     path: Path | str, *, rate: int = SOUND_RATE, block: float | int = 30.0, limits: MediaLimits = USUAL
-) -> Iterator[Float[np.ndarray, " samples"]]:
+) -> Generator[Float[np.ndarray, " samples"], None, None]:
     """Go through the whole sound in blocks of `block` seconds, the last one shorter; memory stays bounded.
 
     Args:

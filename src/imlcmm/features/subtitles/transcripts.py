@@ -51,6 +51,13 @@ def read_sidecar(video: Path) -> list[Utterance] | str | None:
     return None if sidecar is None else read_transcript(sidecar)
 
 
+def source_stamp(video: Path) -> str:
+    """Tell one state of a video and of the transcript beside it from another."""
+    sidecar = find_sidecar(video)
+    states = [path.stat() for path in (video, sidecar) if path is not None and path.is_file()]
+    return " ".join(f"{state.st_size} {state.st_mtime_ns}" for state in states) or "missing"
+
+
 def given_transcript(text: str) -> list[Utterance] | str:
     """Read what somebody gives for a transcript: the words, or the name of a file that holds them.
 

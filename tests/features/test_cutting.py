@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 
 from clips import Sound, make_clip
-from imlcmm.features.media.probe import probe
+from imlcmm.features import cutting
+from imlcmm.features.media.recording import Recording
 from imlcmm.features.speech.transcribe import Transcriber
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
-from imlcmm.prediction import cutting
 
 
 class HearsOneStretch(Transcriber):
@@ -28,7 +28,8 @@ def test_speech_without_words_stays(tmp_path, monkeypatch):
     path = make_clip(tmp_path / "talk.wav", Sound(np.zeros(16_000 * 90, "float32"), codec="pcm_s16le"))
     speech = [(0.0, 3.0), (40.0, 52.0), (70.0, 88.0)]
     monkeypatch.setattr(cutting, "speech_regions_stream", lambda blocks: list(blocks) and speech)
-    found = cutting.find_utterances(path, probe(path), None, HearsOneStretch())
+    with Recording(path) as recording:
+        found = cutting.find_utterances(recording, None, HearsOneStretch)
     assert found[0].text == "hello there."
     assert all(not utterance.text for utterance in found[1:])
     for start, end in speech[1:]:
@@ -40,6 +41,7 @@ def test_speech_without_words_stays(tmp_path, monkeypatch):
 
 def test_a_file_in_which_nobody_speaks_is_cut_by_the_clock(tmp_path):
     path = make_clip(tmp_path / "quiet.wav", Sound(np.zeros(16_000 * 31, "float32"), codec="pcm_s16le"))
-    found = cutting.find_utterances(path, probe(path), None, HearsOneStretch())
+    with Recording(path) as recording:
+        found = cutting.find_utterances(recording, None, HearsOneStretch)
     assert [round(u.end - u.start) for u in found] == [10, 10, 10]
     assert not any(u.text for u in found)

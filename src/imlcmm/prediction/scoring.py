@@ -1,0 +1,138 @@
+"""Scoring files in limited processes: one that breaks costs itself alone, and a second run goes on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
+
+from imlcmm.features.extractor_options import ExtractorOptions
+from imlcmm.features.subtitles.transcripts import source_stamp
+from imlcmm.features.words.utterances import Utterance
+from imlcmm.files import file_digest, write_json
+from imlcmm.jobs.workers import Limits, Tell, run_limited
+from imlcmm.prediction.result import VideoPrediction
+from imlcmm.untrusted import inside, read_json
+
+USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
+_LARGEST = 1 << 30
+_MODEL = "model.json"
+
+
+class _Part(TypedDict):
+    stamp: str
+    prediction: dict[str, Any]
+
+
+class _Model(TypedDict):
+    """What a prediction says of the model, for a file that no process came back from."""
+
+    model: str
+    low: float
+    high: float
+    neutral: float
+
+
+class _Kept(NamedTuple):
+    """A result as it is kept, with what tells one state of file, model and options from another."""
+
+    stamp: str
+    prediction: VideoPrediction
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What to score with.
+
+    Attributes:
+        model: Run or checkpoint; None is the starter model.
+        options: What to extract with.
+        transcript: What is said, or when, too; None looks beside each file, and then listens.
+        own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
+    """
+
+    model: Path | None
+    options: ExtractorOptions
+    transcript: str | list[Utterance] | None = None
+    own_models: Sequence[str] = ()
+
+
+def score_files(
+    files: Sequence[Path],
+    scoring: Scoring,
+    parts: Path,
+    *,
+    workers: int = 1,
+    limits: Limits = USUAL_LIMITS,
+    reached: Callable[[Path, float], None] | None = None,
+) -> Iterator[VideoPrediction]:
+    """Score files, and give each result as soon as it is there; what a file lacks, or why it failed, is in it.
+
+    Args:
+        files: Video or sound files.
+        scoring: What to score with.
+        parts: Folder that keeps each result; what lies there of the same file, model and options is not scored again.
+        workers: Number of processes.
+        limits: Memory of each file, and how long it may take to come a second further in it.
+        reached: Is told the second of a file that is being read.
+
+    Raises:
+        ImlcmmError: If the model or an extractor cannot be loaded.
+    """
+    parts.mkdir(parents=True, exist_ok=True)
+    arguments = (scoring, parts, max(1, (os.cpu_count() or 1) // workers))
+    for path, failure in run_limited(files, _prepare, arguments, workers=workers, limits=limits, told=reached):
+        if failure is None:
+            yield _read(path, parts).prediction
+        else:
+            known: _Model = read_json(inside(parts, _MODEL), _Model)
+            yield VideoPrediction(path, failure=failure, **known)
+
+
+def _prepare(scoring: Scoring, parts: Path, threads: int) -> Callable[[Path, Tell], None]:
+    """Make the function that scores a file; called in each process."""
+    import torch
+
+    from imlcmm.prediction.predictor import Predictor, find_checkpoint
+
+    torch.set_num_threads(threads)
+    predictor = Predictor.load(scoring.model, scoring.options, own_models=scoring.own_models)
+    spec = predictor.model.spec
+    write_json(parts / _MODEL, _Model(model=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral))
+    digests = [file_digest(file) for file in sorted(find_checkpoint(scoring.model).iterdir()) if file.is_file()]
+    identity = json.dumps([digests, asdict(scoring.options), scoring.transcript])
+
+    def do(path: Path, tell: Tell) -> None:
+        stamp = hashlib.sha256(f"{identity} {source_stamp(path)}".encode(errors="surrogateescape")).hexdigest()
+        if _is_done(path, parts, stamp):
+            return
+        prediction = predictor(path, transcript=scoring.transcript, reached=tell)
+        write_json(_part(path, parts), _Part(stamp=stamp, prediction=prediction.to_dict()))
+
+    return do
+
+
+def _part(path: Path, parts: Path) -> Path:
+    return parts / f"{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:20]}.json"
+
+
+def _is_done(path: Path, parts: Path, stamp: str) -> bool:
+    """Tell whether a file's result lies there, made of the same; one that failed is tried again."""
+    try:
+        return (found := _read(path, parts)).stamp == stamp and not found.prediction.failure
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path, parts: Path) -> _Kept:
+    """Read a file's result.
+
+    Raises:
+        OSError: If there is none.
+        ValueError: If it is damaged.
+    """
+    part = _part(path, parts)
+    content = read_json(inside(parts, part.name), _Part, largest=_LARGEST)
+    return _Kept(content["stamp"], VideoPrediction.from_dict(path, content["prediction"]))
