@@ -2,7 +2,8 @@
 
 import pytest
 
-from imlcmm.files import replacing, write_json, write_text
+from imlcmm.errors import ImlcmmError
+from imlcmm.files import check_space, replacing, write_json, write_text
 
 
 def write_half(path):
@@ -24,3 +25,9 @@ def test_equal_content_makes_equal_bytes(tmp_path):
     write_json(tmp_path / "a.json", {"x": 1, "y": [2.5, None]})
     write_json(tmp_path / "b.json", {"y": [2.5, None], "x": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_it_is_written(tmp_path):
+    check_space(tmp_path / "deep" / "small.pkl", 1000)
+    with pytest.raises(ImlcmmError, match=r"big\.pkl needs 1e\+09 GB or more, but .* GB are free there"):
+        check_space(tmp_path / "deep" / "big.pkl", 10**18)

@@ -1,7 +1,6 @@
 """The command line. Results go to standard output, everything else to standard error."""
 
 import errno
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from inspect import signature
 
 from imlcmm.commands import COMMANDS
 from imlcmm.errors import ImlcmmError
+from imlcmm.progress import tell_warnings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     own, words = _own_models(words)
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
+    tell_warnings(debug)
     with _one_line_errors(debug):
         if own:
             from imlcmm.models import admit_models

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,25 @@ def check_folder(folder: Path) -> None:
         raise ImlcmmError(f"{there} is a file, not a folder; choose another place")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ImlcmmError(f"nothing can be written in {there}; choose another folder")
+
+
+def check_space(out: Path, needed: int) -> None:
+    """Refuse to write what the disk has no room for.
+
+    Args:
+        out: File or folder to write.
+        needed: Bytes that it will have at least.
+
+    Raises:
+        ImlcmmError: Telling both figures.
+    """
+    there = next(parent for parent in (out.absolute(), *out.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise ImlcmmError(
+            f"{out} needs {needed / 1e9:.2g} GB or more, but {free / 1e9:.2g} GB are free there; free some space, or "
+            "choose another place"
+        )
 
 
 def file_name(text: str) -> str:

@@ -1,5 +1,6 @@
-"""Progress of long work, on standard error: a bar in a terminal, elsewhere a line now and then."""
+"""What is told on standard error: warnings, and progress as a bar or, in a log, a line now and then."""
 
+import logging
 import sys
 from typing import Any
 
@@ -7,6 +8,12 @@ from tqdm import tqdm
 
 SECONDS = 30.0
 """How often a line is written where there is no terminal."""
+
+
+def tell_warnings(debug: bool = False) -> None:
+    """Write warnings, each a line; with `debug` everything that is logged, with the module that says it."""
+    form = "%(name)s: %(message)s" if debug else "warning: %(message)s"
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format=form)
 
 
 class Progress(tqdm):

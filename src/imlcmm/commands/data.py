@@ -27,7 +27,9 @@ def convert(
     from imlcmm.datasets.convert import convert as to_store
     from imlcmm.datasets.field.export import export_pickle
     from imlcmm.datasets.loading import load_dataset
+    from imlcmm.files import check_folder
 
+    check_folder(out.parent)
     if out.suffix in (".pkl", ".pickle"):
         export_pickle(load_dataset(source, kind), out)
         show(f"{out} written")
@@ -55,7 +57,9 @@ def simulate(
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.datasets.simulation.simulate import simulate as write
+    from imlcmm.files import check_folder
 
+    check_folder(out.parent)
     written = write(out, size=size, seed=seed, unlabelled=unlabelled, as_pickle=as_pickle)
     show(f"{written} written" if as_pickle else data_card(load_dataset(written)))
 

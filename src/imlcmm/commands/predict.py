@@ -73,7 +73,8 @@ def predict(
             reached=lambda path, second: bar.set_postfix({path.name: _clock(second)}),
         ):  # fmt: skip
             predictions[prediction.path] = prediction
-            show(describe_prediction(prediction))
+            with bar.external_write_mode():
+                show(describe_prediction(prediction))
             if pictures and prediction.utterances:
                 from imlcmm.prediction.timeline import draw_timeline
 

@@ -54,12 +54,14 @@ def explain(
         out: Folder of the page and the pictures, or a .html file; without it, `explanations` in the run's folder.
     """
     from imlcmm.datasets.loading import load_dataset
-    from imlcmm.files import file_name
+    from imlcmm.files import check_folder, file_name
     from imlcmm.reports.explanations.explanation import Explainer, find_clip
     from imlcmm.reports.explanations.explanation_table import describe_explanation
     from imlcmm.reports.page.explanation_page import write_explanation
     from imlcmm.training.run import load_run
 
+    if out:
+        check_folder(out.parent if out.suffix == ".html" else out)
     opened, dataset = load_run(run), load_dataset(data, kind)
     row = find_clip(dataset, split, clip)
     explainer = Explainer.load(opened, dataset, split)

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.datasets.field.export import export_pickle
 from imlcmm.datasets.field.layout import field_splits, stored_facts
@@ -13,6 +15,7 @@ from imlcmm.datasets.stores import store
 from imlcmm.datasets.stores.manifest import read_manifest, rules_of
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
+from imlcmm.files import check_space
 from imlcmm.progress import Progress
 from imlcmm.types import ABSENT
 
@@ -100,6 +103,7 @@ def _convert_pickle(
     for m in first.absent:
         logger.warning("%s: there is no key '%s', so the data set goes without %s", source, m, m)
     names = features or facts.get("features") or {}
+    check_space(out, np.dtype(dtype).itemsize * sum(part.values for parts in splits.values() for part in parts))
     total = sum(int(part.keep.sum()) for parts in splits.values() for part in parts)
     bar = Progress(total=total, desc=source.name, unit="clip", disable=not progress)
     writer = store.StoreWriter(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from imlcmm.errors import ImlcmmError
+from imlcmm.progress import tell_warnings
 
 Tell = Callable[[float], None]
 """Tells how far a job has come."""
@@ -160,6 +161,7 @@ class LimitedProcess:
 
 def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:
     """Do jobs until the pipe closes."""
+    tell_warnings()
     try:
         do = prepare(*arguments)
     except ImlcmmError as error:

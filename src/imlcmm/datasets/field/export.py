@@ -16,6 +16,7 @@ from imlcmm.datasets.kind_file import describe_kind
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.datasets.stores.store import disk_error
+from imlcmm.files import check_space
 from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, TARGETS
 
@@ -33,6 +34,8 @@ def export_pickle(data: SentimentData, out: Path, *, progress: bool = False) -> 
         DataError: If it cannot be written.
     """
     out = Path(out)
+    count = sum(map(len, data.splits.values()))
+    check_space(out, 4 * count * sum(data.spec.steps[m] * data.spec.widths[m] for m in data.spec.present))
     temporary = out.parent / f".{out.name}.{uuid.uuid4().hex[:12]}.partial"
     bar = Progress(total=len(data.splits) * 4, desc=out.name, unit="array", disable=not progress)
     try:

@@ -72,6 +72,12 @@ class FieldSplit:
         """List the modalities of which the file holds nothing."""
         return tuple(m for m in MODALITIES if self.sequences[m] is None and (m != "text" or self.tokens is None))
 
+    @property
+    def values(self) -> int:
+        """Count the numbers of all frames, of the modalities whose true lengths the file tells."""
+        told = {m: lengths[self.keep] for m, lengths in self.lengths.items() if lengths is not None}
+        return int(sum(lengths.sum() * self.widths[m] for m, lengths in told.items()))
+
     def clips(self) -> Iterator[Clip]:
         """Read the clips in order, cut to their true lengths.
 
