@@ -4,8 +4,9 @@ import pytest
 
 from imlcmm.datasets import extract as extraction
 from imlcmm.datasets.catalog import KINDS
-from imlcmm.datasets.labels.label_file import find_clips, media_files
+from imlcmm.datasets.labels.label_file import find_clips
 from imlcmm.errors import DataError, ImlcmmError
+from imlcmm.features.media.folder import media_files
 
 HEADER = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode\n"
 

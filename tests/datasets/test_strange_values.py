@@ -4,6 +4,7 @@ from collections import OrderedDict, defaultdict
 
 import numpy as np
 import pytest
+import torch
 from field_files import field_file, field_split
 
 from imlcmm.datasets.convert import convert
@@ -64,3 +65,13 @@ def test_a_set_of_ids_has_no_order(tmp_path):
 def test_a_folder_that_is_no_store(tmp_path):
     with pytest.raises(DataError, match="is a folder but no store"):
         convert(tmp_path, tmp_path / "b.pkl")
+
+
+def test_tensors_are_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"torch.*array"):
+        loaded(tmp_path, regression_labels=torch.zeros(6))
+
+
+def test_ids_of_bytes_are_text(tmp_path):
+    assert loaded(tmp_path, id=np.array([f"v$_${i}".encode() for i in range(6)])).ids == [f"v$_${i}" for i in range(6)]
+    assert loaded(tmp_path, id=[f"片$_${i}".encode() for i in range(6)]).ids == [f"片$_${i}" for i in range(6)]

@@ -1,0 +1,144 @@
+"""What is said of an utterance: clipped to the scale, with an interval, and only what the model can be trusted with."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
+from imlcmm.features.feature_set import Features, FeatureSet
+from imlcmm.features.text.encoder import TextFeatures
+from imlcmm.features.words.utterances import Utterance
+from imlcmm.features.words.word import Word
+from imlcmm.models.base import SentimentModel
+from imlcmm.models.calibration import Calibration, Curve
+from imlcmm.prediction.batching import to_batch
+from imlcmm.prediction.moments import moments
+from imlcmm.prediction.predictor import UNPROVEN, UNTRAINED, Predictor
+from imlcmm.types import MODALITIES, DataSpec, Prediction
+
+SPEC = DataSpec(widths={"text": 2, "audio": 3, "vision": 4}, steps={"text": 4, "audio": 9, "vision": 9})
+CURVE = Curve(clips=100, half_width=0.5, intercept=0.0, slope=2.0)
+
+
+class Says(SentimentModel):
+    """A model that says what it is told to say."""
+
+    def __init__(self, sentiment: float, **unimodal: float) -> None:
+        super().__init__(SPEC)
+        self.read: set[str] = set()
+        self.said = Prediction(
+            torch.tensor([sentiment]), unimodal={m: torch.tensor([value]) for m, value in unimodal.items()}
+        )
+
+    def forward(self, batch):
+        self.read = {m for m in MODALITIES if batch.masks[m].any()}
+        return self.said
+
+
+class Extracts(ClipExtractor):
+    """An extractor of which only the description is needed."""
+
+    def __init__(self, sets):
+        self.sets = sets
+
+    @property
+    def feature_sets(self):
+        return self.sets
+
+
+SETS = {m: FeatureSet(m, m, ("x",), ("1",), None, "0") for m in MODALITIES}
+
+
+def clip(*present):
+    steps = {"text": 4, "audio": 9, "vision": 9}
+    features = {
+        m: Features(np.ones((steps[m], SPEC.widths[m]), np.float32), np.arange(2 * steps[m]).reshape(-1, 2) / 20)
+        for m in present
+    }
+    missing = {m: f"no {m}" for m in MODALITIES if m not in present}
+    return ExtractedClip("good day", (Word("good", 0.0, 0.5), Word("day", 0.5, 1.0)), features, None, missing)
+
+
+def score(model, *present, curves=(), trained=SETS):
+    calibration = Calibration(MODALITIES, dict.fromkeys(curves, CURVE)) if curves else None
+    predictor = Predictor(model, calibration, Extracts(trained), "it")
+    return predictor.score(Utterance(10.0, 11.0, "good day"), clip(*present))
+
+
+def test_sentiment_and_interval_stay_on_the_scale():
+    said = score(Says(7.0), *MODALITIES, curves=["multimodal text audio vision"])
+    assert said.sentiment == 1.0
+    assert said.interval == (0.5, 1.0)
+    assert said.confidence == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+def test_confidence_is_that_of_the_modalities_that_were_read():
+    curves = {"multimodal text": replace(CURVE, half_width=0.1), "multimodal text audio vision": CURVE}
+    model = Says(0.2)
+    predictor = Predictor(model, Calibration(MODALITIES, curves), Extracts(SETS), "it")
+    said = predictor.score(Utterance(0.0, 1.0, ""), clip("text"))
+    assert said.interval == pytest.approx((0.1, 0.3))
+    assert model.read == {"text"}
+    assert predictor.score(Utterance(0.0, 1.0, ""), clip("text", "audio")).interval is None
+
+
+def test_only_heads_that_validation_could_judge_speak():
+    model = Says(0.5, text=0.9, audio=-0.9, vision=0.1)
+    said = score(model, "text", "audio", curves=["text", "multimodal text audio"])
+    assert said.unimodal == pytest.approx({"text": 0.9})
+    assert said.missing == {"vision": "no vision", "audio": UNPROVEN}
+    assert said.agreement == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "audio", "agreement"),
+    [(0.9, -0.9, "conflict"), (0.9, 0.2, "agreement"), (0.9, -0.05, "agreement"), (0.0, 0.0, "agreement")],
+)
+def test_modalities_conflict_where_both_sides_are_clear(text, audio, agreement):
+    said = score(Says(0.0, text=text, audio=audio), "text", "audio")
+    assert said.agreement == agreement
+
+
+def test_nothing_to_read_is_no_number():
+    said = score(Says(0.3))
+    assert (said.sentiment, said.interval, said.confidence) == (None, None, None)
+    assert said.missing == {m: f"no {m}" for m in MODALITIES}
+
+
+def test_what_the_model_was_not_trained_on_is_told_so():
+    said = score(Says(0.3), "text", trained={"text": SETS["text"]})
+    assert said.missing == {"audio": UNTRAINED, "vision": UNTRAINED}
+    assert said.words == [Word("good", 10.0, 10.5), Word("day", 10.5, 11.0)]
+
+
+def test_frames_that_could_not_be_measured_are_masked_and_single_values_filled():
+    given = clip(*MODALITIES)
+    values = given.features["vision"].values
+    values[2] = np.nan
+    values[3, 1] = np.nan
+    batch = to_batch([given, clip("text")], SPEC, ("text", "vision"), {"vision": np.full(4, 7.0)})
+    assert batch.masks["vision"][0].tolist() == [True, True, False, *[True] * 6]
+    assert batch.vision[0, 3].tolist() == [1, 7, 1, 1]
+    assert batch.vision.isfinite().all()
+    assert not batch.masks["audio"].any()
+    assert not batch.masks["vision"][1].any()
+    assert batch.text.shape == (2, 4, 2)
+
+
+def test_moments_are_what_weighs_more_than_its_share():
+    weights = {"audio": torch.full((1, 9), 0.1), "text": torch.tensor([[0.1, 0.6, 0.2, 0.1]])}
+    weights["audio"][0, 7] = 0.9
+    given = clip("text", "audio")
+    spans = np.array([[0, 0], [0, 4], [5, 8], [0, 0]])
+    times = np.array([[np.nan] * 2, [0.0, 0.5], [0.5, 1.0], [np.nan] * 2])
+    given.features["text"] = Features(given.features["text"].values, times)
+    given = given._replace(text=TextFeatures(given.features["text"].values, np.zeros((4, 3), int), ("",) * 4, spans))
+    found = moments(Prediction(torch.zeros(1), attention=weights), given, 10.0)
+    text = [moment for moment in found if moment.modality == "text"]
+    assert [(moment.text, moment.start, moment.weight) for moment in text] == [("good", 10.0, 2.4), ("day", 10.5, 0.8)]
+    audio = next(moment for moment in found if moment.modality == "audio")
+    assert audio.start == pytest.approx(10.5)
+    assert audio.weight > 1
+    assert moments(Prediction(torch.zeros(1)), given, 0.0) == ()
