@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow check lint types imports bench clean
+.PHONY: demo test test-slow check lint types imports bench bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -28,6 +28,9 @@ imports: $(VENV)/ready
 
 bench: $(VENV)/ready  ## Measure the KAN layer beside its peers
 	$(BIN)/python benchmarks/kan.py
+
+bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTorch for it
+	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py
 
 # torch comes first and pinned: a later step would pull a build with gigabytes of GPU libraries.
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -107,17 +107,17 @@ def measure(name: str, repeats: int) -> dict[str, float]:
     }
 
 
-def random_batch(seed: int) -> Batch:
-    """Make 32 clips of full length."""
+def random_batch(seed: int, clips: int = CLIPS) -> Batch:
+    """Make clips of full length."""
     generator = torch.Generator().manual_seed(seed)
-    shapes = {m: (CLIPS, CH_SIMS_V2.steps[m], CH_SIMS_V2.widths[m]) for m in MODALITIES}
-    label = torch.rand(CLIPS, generator=generator) * 2 - 1
+    shapes = {m: (clips, CH_SIMS_V2.steps[m], CH_SIMS_V2.widths[m]) for m in MODALITIES}
+    label = torch.rand(clips, generator=generator) * 2 - 1
     return Batch(
         **{m: torch.randn(shape, generator=generator) for m, shape in shapes.items()},
         masks={m: torch.ones(shape[:2], dtype=torch.bool) for m, shape in shapes.items()},
         label=label,
         unimodal_labels=dict.fromkeys(MODALITIES, label),
-        row=torch.arange(seed * CLIPS, (seed + 1) * CLIPS),
+        row=torch.arange(seed * clips, (seed + 1) * clips),
     )
 
 

@@ -182,6 +182,20 @@ def test_unlabelled_clips_alone_give_a_finite_loss(model, make_batch):
     loss.backward()
 
 
+def test_trains_in_bfloat16_near_what_float32_gives(model, make_batch):
+    batch = make_batch()
+    torch.manual_seed(0)
+    plain = sum(model.train().loss(model(batch), batch).values())
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = sum(model.loss(model(batch), batch).values())
+    loss.backward()
+    assert loss.item() == pytest.approx(plain.item(), rel=0.1, abs=0.05)
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
 def test_saved_model_predicts_the_same(model, make_batch, tmp_path):
     model.eval().save_pretrained(tmp_path)
     loaded = type(model).from_pretrained(tmp_path).eval()

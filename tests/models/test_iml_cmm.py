@@ -5,6 +5,7 @@ import torch
 
 from imlcmm.models import IMLCMM
 from imlcmm.modules.kan import KAN
+from imlcmm.modules.mixup import Mixup
 from imlcmm.types import MODALITIES, Batch, DataSpec
 
 SPEC = DataSpec({"text": 12, "audio": 5, "vision": 7}, {"text": 4, "audio": 6, "vision": 3}, train_size=24)
@@ -101,10 +102,39 @@ def test_mixup_targets_interpolate_the_labels(batch, monkeypatch):
     found = model.mixup_consistency("audio", model(batch), batch)
     torch.manual_seed(5)
     model(batch)
-    share = torch.distributions.Beta(1.0, 1.0).sample()
-    partner = torch.randperm(8)
+    mixup = Mixup.draw(batch.masks["audio"].any(1), 1.0)
     label = batch.unimodal_labels["audio"]
-    torch.testing.assert_close(found, (share * label + (1 - share) * label[partner]).abs().mean())
+    expected = mixup.share * label[mixup.rows] + (1 - mixup.share) * label[mixup.partner]
+    torch.testing.assert_close(found, expected.abs().mean())
+
+
+def test_a_part_of_the_batch_is_mixed_with_the_same_expectation(batch, monkeypatch):
+    torch.manual_seed(0)
+    model = IMLCMM(SPEC, mixup_part=0.25).train()
+    sizes = []
+    monkeypatch.setattr(
+        model.heads["audio"], "forward", lambda pooled: sizes.append(len(pooled)) or pooled.sum(-1, keepdim=True) * 0
+    )
+    prediction = model(batch)
+    sizes.clear()
+    found = [model.mixup_consistency("audio", prediction, batch) for _ in range(600)]
+    model.mixup_part = 1.0
+    whole = [model.mixup_consistency("audio", prediction, batch) for _ in range(600)]
+    assert set(sizes[:600]) == {2}
+    error = torch.stack(found).std() / 600**0.5
+    assert abs(torch.stack(found).mean() - torch.stack(whole).mean()) < 4 * error
+
+
+def test_clips_without_the_modality_are_neither_mixed_nor_counted():
+    present = torch.tensor([True, False, True, True, False, True])
+    for _ in range(50):
+        mixup = Mixup.draw(present, 1.0)
+        assert present[mixup.rows[:4]].all()
+        assert present[mixup.partner[:4]].all()
+        assert sorted(mixup.rows.tolist()) == sorted(mixup.partner.tolist()) == list(range(6))
+    few = Mixup.draw(present, 1.0, part=0.5)
+    assert present[few.rows].all()
+    assert present[few.partner].all()
 
 
 def test_unlabelled_clips_are_mixed_with_detached_predictions(batch):

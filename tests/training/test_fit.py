@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from imlcmm.errors import TrainingError
-from imlcmm.models import AV_MC, IMLCMM, LF_DNN, MFN, MMIM, Self_MM
+from imlcmm.models import AV_MC, IMLCMM, LF_DNN, MFN, MMIM, Self_MM, find_model
 from imlcmm.training import fit as fit_module
 from imlcmm.training.fit import TrainerOptions, train, train_seeds
 from imlcmm.training.loaders import EpochLoader
@@ -153,6 +153,17 @@ def test_a_killed_process_resumes_to_the_same_bytes(simulated_folder, tmp_path):
     for name in ("metrics.json", "history.csv", "best/model.safetensors"):
         whole, cut = (tmp_path / run / "seed-1111" / name for run in ("whole", "cut"))
         assert whole.read_bytes() == cut.read_bytes(), name
+
+
+@pytest.mark.parametrize("model", ["IMLCMM", "Self_MM"])
+def test_mixed_precision_trains_with_clipping(simulated, tmp_path, model):
+    torch.manual_seed(0)
+    options = {"width": 8, "heads": 2, "tokens": 2, "fusion_depth": 1} if model == "IMLCMM" else {}
+    built = find_model(model)(simulated.spec, **options)
+    mixed = TrainerOptions(accelerator="cpu", progress=False, precision="bf16-mixed")
+    run = train(built, simulated, Optimization(epochs=1), folder=tmp_path / "run", trainer=mixed)
+    assert 0 < run.outcomes[0]["valid_mae"] < 2
+    assert run.description["trainer"]["precision"] == "bf16-mixed"
 
 
 @pytest.mark.slow

@@ -191,7 +191,7 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
 
     def mixed_labels(self, modality: str, prediction: Prediction, batch: Batch) -> Tensor:
         """Mix one modality's averages; its error and the fused one count against both labels by their shares."""
-        mixup = Mixup.draw(len(batch.row), 1.0, batch.label.device)
+        mixup = Mixup.of_all(len(batch.row), 1.0, batch.label.device)
         given = {**prediction.features, modality: mixup.mix(prediction.features[modality])}
         mixed = self.judge(self.encode(given), batch)
         partner = batch._replace(
@@ -208,7 +208,7 @@ class AV_MC(SentimentModel):  # noqa: N801 (the field writes it so)
 
     def mixed_judgements(self, modality: str, prediction: Prediction, batch: Batch) -> Tensor:
         """Mix what one modality's encoder gives; its head should give the mixture of its own judgements."""
-        mixup = Mixup.draw(len(batch.row), 1.0, batch.label.device)
+        mixup = Mixup.of_all(len(batch.row), 1.0, batch.label.device)
         vector, judged = prediction.features[modality], prediction.logits[modality]
         target = mixup.mix(judged if self.gradient_through_targets else judged.detach())
         mixed = self.last[modality](self.second[modality](self.first[modality](mixup.mix(vector))))

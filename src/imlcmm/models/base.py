@@ -1,6 +1,7 @@
 """The contract that every model keeps."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,7 +91,9 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Say the class beside the weights, so that the folder tells its model."""
-        super()._save_pretrained(save_directory)
+        # On a GPU the weights of an LSTM are parts of one block, which safetensors refuses.
+        on_gpu = any(p.is_cuda for p in self.parameters())
+        super(SentimentModel, deepcopy(self).cpu() if on_gpu else self)._save_pretrained(save_directory)
         write_json(save_directory / CLASS_FILE, {"class": import_path(type(self))})
 
     @classmethod

@@ -17,7 +17,7 @@ from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.inference import heads_of, keep_modalities
+from imlcmm.models.inference import beside, heads_of, keep_modalities
 from imlcmm.types import MODALITIES, Batch
 from imlcmm.untrusted import inside, read_json
 
@@ -100,7 +100,7 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
     model.eval()
     judged: dict[str, list[Tensor]] = {}
     seen: set[str] = set()
-    for batch in clips.batches(batch_size):
+    for batch in (beside(model, batch) for batch in clips.batches(batch_size)):
         present = {m: mask.any(1) for m, mask in batch.masks.items()}
         seen |= {m for m, rows in present.items() if rows.any()}
         for subset in SUBSETS:
@@ -109,7 +109,7 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
                 found = heads_of(model(keep_modalities(batch, subset)))
                 for key, both in _judge(found, batch, subset).items():
                     judged.setdefault(key, []).append(both[:, usable & both.isfinite().all(0)])
-    pairs = {key: torch.cat(both, dim=1).numpy() for key, both in judged.items()}
+    pairs = {key: torch.cat(both, dim=1).cpu().numpy() for key, both in judged.items()}
     neutral = model.spec.neutral
     curves = {key: fit_curve(p, y, neutral) for key, (p, y) in pairs.items() if len(p) >= FEWEST}
     return Calibration(tuple(m for m in MODALITIES if m in seen), curves)

@@ -78,6 +78,7 @@ class IMLCMM(SentimentModel):
         mixup_audio_weight: float = 1.0,
         mixup_vision_weight: float = 1.0,
         mixup_alpha: float = 1.0,
+        mixup_part: float = 1.0,
         l1_weight: float = 0.0,
         entropy_weight: float = 0.0,
         text_encoder: str | dict[str, Any] | None = None,
@@ -114,6 +115,7 @@ class IMLCMM(SentimentModel):
             mixup_audio_weight: w_amix; 0 turns the audio mixup off.
             mixup_vision_weight: w_vmix; 0 turns the vision mixup off.
             mixup_alpha: α of the Beta distribution that λ is drawn from.
+            mixup_part: Part of each batch that is mixed, drawn anew each time; the losses keep their expectation.
             l1_weight: λ_act of the splines' regulariser (equation 3).
             entropy_weight: λ_ent of the splines' regulariser.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
@@ -131,7 +133,8 @@ class IMLCMM(SentimentModel):
             "audio": mixup_weight * mixup_audio_weight,
             "vision": mixup_weight * mixup_vision_weight,
         }
-        self.mixup_alpha, self.l1_weight, self.entropy_weight = mixup_alpha, l1_weight, entropy_weight
+        self.mixup_alpha, self.mixup_part = mixup_alpha, mixup_part
+        self.l1_weight, self.entropy_weight = l1_weight, entropy_weight
         mapping = Connector(connector, grid_size, spline_order, (grid_low, grid_high))
         layer = partial(TransformerLayer, width, heads, feedforward, activation=activation, dropout=dropout)
         self.extractors = nn.ModuleDict(
@@ -192,21 +195,20 @@ class IMLCMM(SentimentModel):
 
         The target of a clip without a label is the model's own prediction for the clean clip, without a gradient.
         """
-        rows = batch.masks[modality].any(1).nonzero().squeeze(-1)
-        if len(rows) == 0:
-            return prediction.sentiment.new_zeros(())
-        sequence, mask = (x[rows] for x in self.inputs(modality, batch))
-        label, raw = batch.unimodal_labels[modality][rows], prediction.logits[modality][rows]
+        sequence, mask = self.inputs(modality, batch)
+        present, label, raw = mask.any(1), batch.unimodal_labels[modality], prediction.logits[modality]
         target = torch.where(
             label.isnan().unsqueeze(-1), self.objective.pseudo_target(raw), self.objective.target(label)
         )
-        mixup = Mixup.draw(len(rows), self.mixup_alpha, mask.device)
+        mixup = Mixup.draw(present, self.mixup_alpha, self.mixup_part)
         mixed_mask = mixup.union(mask)
         tokens, frames = self.extractors[modality](
             mixup.mix(sequence), mixed_mask, read_frames=self.read_frames[modality]
         )
         pooled, _ = self.pool_modality(modality, tokens, frames, mixed_mask)
-        return self.objective.error(self.heads[modality](pooled), mixup.mix(target)).mean()
+        error, known = self.objective.error(self.heads[modality](pooled), mixup.mix(target)), present[mixup.rows]
+        mean: Tensor = (error * known).sum() / known.sum().clamp(min=1)
+        return mean
 
     def pool_modality(
         self, modality: str, tokens: Tensor, frames: Tensor | None, mask: Tensor

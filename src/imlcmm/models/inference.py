@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
 from imlcmm.datasets.stores.clips import ClipDataset
@@ -21,8 +22,14 @@ def predict_split(
     """Predict every clip of a split in order: (clips,) sentiment of each head; `change` is done to each batch first."""
     model.eval()
     batches = split.batches(batch_size)
-    found = [heads_of(model(batch)) for batch in (map(change, batches) if change else batches)]
+    found = [heads_of(model(beside(model, batch))) for batch in (map(change, batches) if change else batches)]
     return {head: torch.cat([values[head] for values in found]).float().cpu().numpy() for head in found[0]}
+
+
+def beside(model: SentimentModel, batch: Batch) -> Batch:
+    """Bring a batch to the device on which a model lies."""
+    moved: Batch = move_data_to_device(batch, next(model.parameters()).device)
+    return moved
 
 
 def heads_of(prediction: Prediction) -> dict[str, Tensor]:

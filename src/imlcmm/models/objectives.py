@@ -86,8 +86,9 @@ def mean_error(
 ) -> Float[Tensor, ""]:
     """Average the loss over the clips that have a target; zero where none has, with a gradient all the same."""
     known = target.isfinite().all(-1)
-    # Selected first: the derivative at an unknown target is NaN, and zero times NaN would reach the weights.
-    return objective.error(raw[known], target[known]).sum() / known.sum().clamp(min=1)
+    # Replaced, as the derivative at an unknown target is NaN; not left out, as an accelerator would have to be awaited.
+    error = objective.error(raw, target.where(known.unsqueeze(-1), 0.0))
+    return (error * known).sum() / known.sum().clamp(min=1)
 
 
 def read_heads(objective: Objective, raw: Mapping[str, Tensor], batch: Batch, **others: Any) -> Prediction:

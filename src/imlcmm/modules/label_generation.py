@@ -78,7 +78,8 @@ class LabelGenerator(nn.Module):
             features: Their features from each source.
             epoch: Number of the epoch, from 0.
         """
-        labels, new = self.current(row, label), torch.cat([features[s].detach() for s in self.sources], dim=-1)
+        labels = self.current(row, label)
+        new = torch.cat([features[s].detach() for s in self.sources], dim=-1).to(self.features.dtype)
         if epoch:
             share = 2 / (epoch + 2)
             labels = torch.cat([labels[:1], (1 - share) * labels[1:] + share * self.proposed(label, new)])

@@ -18,7 +18,7 @@ def run_lstm(
 ) -> tuple[Float[Tensor, "steps batch hidden"], Float[Tensor, "steps batch hidden"]]:
     """Give the hidden and the cell states of every step of a one-way LSTM with one layer."""
     from_input, from_state, input_bias, state_bias = lstm.all_weights[0]
-    entered = F.linear(sequence, from_input, input_bias + state_bias).transpose(0, 1)
+    entered = F.linear(sequence, from_input, input_bias + state_bias).transpose(0, 1).to(from_state.dtype)
     hidden, cells = _Recurrence.apply(entered, from_state.T)
     return hidden, cells
 

@@ -1,5 +1,6 @@
 """Mixup of sequences (Zhang et al. 2018; IML-CMM equations 18-22)."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -8,26 +9,42 @@ from torch import Tensor
 
 
 class Mixup(NamedTuple):
-    """One draw of mixing: each row with the share `share`, its partner with the rest.
+    """One draw of mixing: rows with the share `share`, their partners with the rest.
 
     Attributes:
         share: λ, between 0 and 1, for the whole batch.
-        partner: (batch,) the row that each row is mixed with.
+        rows: (mixed,) the rows that are mixed.
+        partner: (mixed,) the row that each is mixed with.
     """
 
     share: float
-    partner: Int[Tensor, " batch"]
+    rows: Int[Tensor, " mixed"]
+    partner: Int[Tensor, " mixed"]
 
     @classmethod
-    def draw(cls, size: int, alpha: float, device: torch.device) -> "Mixup":
-        """Draw λ ~ Beta(alpha, alpha) and a permutation of the batch from PyTorch's generator."""
+    def of_all(cls, size: int, alpha: float, device: torch.device) -> "Mixup":
+        """Draw λ, and a partner for each row of a batch in order."""
         share = torch.distributions.Beta(alpha, alpha).sample().item()
-        return cls(share, torch.randperm(size, device=device))
+        return cls(share, torch.arange(size, device=device), torch.randperm(size, device=device))
 
-    def mix(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+    @classmethod
+    def draw(cls, present: Bool[Tensor, " batch"], alpha: float, part: float = 1.0) -> "Mixup":
+        """Draw λ ~ Beta(alpha, alpha) and partners from PyTorch's generators, without waiting for an accelerator.
+
+        Args:
+            present: Rows that have what is mixed; they come first, and among themselves. The others come last.
+            alpha: Of the Beta distribution.
+            part: Part of the batch that is mixed, drawn at random; what is averaged over it keeps its expectation.
+        """
+        share = torch.distributions.Beta(alpha, alpha).sample().item()
+        count = math.ceil(part * len(present))
+        rows, partner = ((torch.rand(len(present), device=present.device) + ~present).argsort() for _ in range(2))
+        return cls(share, rows[:count], partner[:count])
+
+    def mix(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "mixed ..."]:
         """Interpolate each row with its partner."""
-        return self.share * x + (1 - self.share) * x[self.partner]
+        return self.share * x[self.rows] + (1 - self.share) * x[self.partner]
 
-    def union(self, mask: Bool[Tensor, "batch steps"]) -> Bool[Tensor, "batch steps"]:
+    def union(self, mask: Bool[Tensor, "batch steps"]) -> Bool[Tensor, "mixed steps"]:
         """Mark the steps that are real in a row or in its partner."""
-        return mask | mask[self.partner]
+        return mask[self.rows] | mask[self.partner]

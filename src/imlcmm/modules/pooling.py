@@ -20,8 +20,8 @@ class AttentionPool(nn.Module):
 
         A row without any real step gets equal weights, so that it stays finite; its reader must not use it.
         """
-        score = self.score(sequence).squeeze(-1).masked_fill(~mask, torch.finfo(sequence.dtype).min)
-        weights = score.softmax(dim=-1)
+        score = self.score(sequence).squeeze(-1)
+        weights = score.masked_fill(~mask, torch.finfo(score.dtype).min).softmax(dim=-1)
         return torch.einsum("bs,bsw->bw", weights, sequence), weights
 
 
@@ -43,4 +43,4 @@ def last_step(
 ) -> Float[Tensor, "batch width"]:
     """Take the last real step of each row."""
     last = steps_to_read(mask) - 1
-    return sequence[last.new_tensor(range(len(last))), last]
+    return sequence[torch.arange(len(last), device=last.device), last]

@@ -107,7 +107,7 @@ def train(
         module = TrainingModule(model, how, loader_for)
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:
-            describe_checkpoint(seed_folder / "best", data, how, description, module.history)
+            describe_checkpoint(seed_folder / "best", data, how, description, module)
             title = type(model).__name__ + (" on simulated data" if data.simulated else "")
             finish(module.history, how, seed_folder, title)
     if loop.is_global_zero:
@@ -235,6 +235,8 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
         TrainingError: If the devices, the strategy or the precision cannot be had.
     """
     quiet_lightning()
+    # Nothing here reads what it has not written; filling it first would be half of all launches on a GPU.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         return L.Trainer(
             accelerator=options.accelerator,
@@ -261,10 +263,10 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
 
 
 def describe_checkpoint(
-    best: Path, data: SentimentData, how: Optimization, description: dict[str, Any], history: list[dict[str, float]]
+    best: Path, data: SentimentData, how: Optimization, description: dict[str, Any], module: TrainingModule
 ) -> None:
-    """Put the calibration and the card beside the selected weights."""
-    model, calibration = load_checkpoint(best), None
+    """Put the calibration, measured where the training ran, and the card beside the selected weights."""
+    history, model, calibration = module.history, load_checkpoint(best).to(module.device), None
     if "valid" in data.splits:
         calibration = calibrate(model, data.valid, how.batch_size)
         calibration.write(best)

@@ -161,7 +161,9 @@ class _Marked:
 
 
 def _loader(rows: Any, batches: Any, collate: Callable[[Any], Batch], workers: int) -> DataLoader[Batch]:
-    return DataLoader(rows, batch_sampler=batches, collate_fn=collate, num_workers=workers)
+    return DataLoader(
+        rows, batch_sampler=batches, collate_fn=collate, num_workers=workers, pin_memory=torch.cuda.is_available()
+    )
 
 
 def join(first: Batch, second: Batch) -> Batch:
