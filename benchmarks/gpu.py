@@ -69,8 +69,8 @@ def page(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['device']}; PyTorch {found['torch']}; batch {CLIPS} of full length on the device, medians of "
         f"{REPEATS} steps with the optimiser. The device reaches {peak:.0f} TFLOP/s in bfloat16 on a product of 8192³. "
-        "Computing is the share of a bfloat16 step in which the device works: at this size the rest of the time goes into "
-        "launching thousands of short operations. A wait is where a step reads something back from the device.",
+        "Computing is the share of a bfloat16 step in which the device works: at this size the rest of the time goes "
+        "into launching thousands of short operations. A wait is where a step reads something back from the device.",
         "",
         "| model | float32 steps/s | bfloat16 steps/s | MiB | share of the peak | computing | waits in a step |",
         "|---|---|---|---|---|---|---|",

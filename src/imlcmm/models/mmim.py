@@ -60,11 +60,12 @@ class SignedEntropy(nn.Module):
         if before is None:
             return entropy
         for sign, x in now.items():
-            sample = torch.cat([x, before[sign]])
+            sample = torch.cat([x, before[sign]]).to(torch.promote_types(x.dtype, torch.float32))
             if len(sample) >= FEWEST:
                 centred = sample - sample.mean(0)
                 # A ridge: few clips span no volume, and its logarithm would be minus infinity.
-                covariance = centred.T @ centred / len(sample) + RIDGE * torch.eye(PROJECTED, device=y.device)
+                with torch.autocast(y.device.type, enabled=False):
+                    covariance = centred.T @ centred / len(sample) + RIDGE * torch.eye(PROJECTED, device=y.device)
                 entropy = entropy + 0.25 * torch.logdet(covariance)
         return entropy
 
