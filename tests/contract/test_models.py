@@ -8,6 +8,7 @@ import torch
 
 from imlcmm.errors import ModelError
 from imlcmm.models import find_model, list_models
+from imlcmm.models.inference import keep_modalities
 from imlcmm.modules.gated_memory import GatedMemory
 from imlcmm.types import ABSENT, MODALITIES, Batch, DataSpec
 
@@ -196,6 +197,17 @@ def test_trains_in_bfloat16_near_what_float32_gives(model, make_batch):
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_a_modality_left_out_is_one_that_is_masked(model, make_batch):
+    batch = make_batch()
+    for m in MODALITIES:
+        others = [other for other in MODALITIES if other != m]
+        masked = batch._replace(masks={**batch.masks, m: torch.zeros_like(batch.masks[m])})
+        with torch.no_grad():
+            torch.testing.assert_close(
+                model.eval()(keep_modalities(batch, others)).sentiment, model(masked).sentiment, rtol=1e-5, atol=1e-5
+            )
 
 
 def test_saved_model_predicts_the_same(model, make_batch, tmp_path):

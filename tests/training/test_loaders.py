@@ -1,5 +1,6 @@
 """Batches of an epoch."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,6 +30,28 @@ def test_an_epoch_of_few_clips_goes_through_them_again():
     assert all(sorted(each) == list(range(12)) for each in rounds)
     assert len({tuple(each) for each in rounds}) == 4
     assert drawn[-12:] != [row for batch in EpochBatches(12, 8, seed=1, epoch=4, repeats=4) for row in batch][:12]
+
+
+@pytest.mark.parametrize("rows", [64, 65, 66, 200, 5, 1])
+def test_windows_deal_clips_out_by_length_and_lose_none(rows):
+    lengths = np.random.default_rng(0).integers(1, 100, rows)
+    batches = list(EpochBatches(rows, 8, 1, 2, lengths=lengths, window=4))
+    assert sorted(row for batch in batches for row in batch) == list(range(rows))
+    assert [len(b) for b in batches] == [len(b) for b in EpochBatches(rows, 8, 1, 2)]
+    assert batches == list(EpochBatches(rows, 8, 1, 2, lengths=lengths, window=4))
+    assert rows < 9 or batches != list(EpochBatches(rows, 8, 1, 3, lengths=lengths, window=4))
+
+
+def test_windows_save_padding_and_draw_the_order_of_their_batches():
+    lengths = np.random.default_rng(0).integers(1, 100, 4096)
+
+    def padded(window):
+        batches = EpochBatches(4096, 32, 1, 0, lengths=lengths, window=window)
+        return sum(len(batch) * lengths[batch].max() for batch in batches)
+
+    assert padded(16) < 0.6 * padded(1)
+    means = [lengths[batch].mean() for batch in EpochBatches(4096, 32, 1, 0, lengths=lengths, window=16)][:16]
+    assert means != sorted(means)
 
 
 def test_devices_share_the_batches_and_take_equally_many():

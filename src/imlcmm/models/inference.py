@@ -1,6 +1,7 @@
 """Predicting whole splits, and batches of which some modalities are taken away."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ def heads_of(prediction: Prediction) -> dict[str, Tensor]:
 
 
 def keep_modalities(batch: Batch, modalities: Collection[str]) -> Batch:
-    """Mask the other modalities out."""
-    masks = {m: mask if m in modalities else torch.zeros_like(mask) for m, mask in batch.masks.items()}
-    return batch._replace(masks=masks)
+    """Leave the other modalities out: a masked step of each stays."""
+    others = [m for m in batch.masks if m not in modalities]
+    masks = {m: torch.zeros_like(mask[:, :1]) if m in others else mask for m, mask in batch.masks.items()}
+    tokens = batch.tokens[..., :1] if batch.tokens is not None and "text" in others else batch.tokens
+    short: dict[str, Any] = {m: batch.sequence(m)[:, :1] for m in others}
+    return batch._replace(masks=masks, tokens=tokens, **short)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imlcmm.errors import ModelError
+from imlcmm.modules.dropout import Dropout
 
 Activation = Literal["relu", "gelu"]
 
@@ -102,11 +103,11 @@ class TransformerLayer(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, feedforward),
             nn.ReLU() if activation == "relu" else nn.GELU(),
-            nn.Dropout(dropout if inner_dropout is None else inner_dropout),
+            Dropout(dropout if inner_dropout is None else inner_dropout),
             nn.Linear(feedforward, width),
         )
-        self.dropout = nn.Dropout(dropout)
-        self.read_dropout = nn.Dropout(read_dropout)
+        self.dropout = Dropout(dropout)
+        self.read_dropout = Dropout(read_dropout)
 
     def forward(
         self,
@@ -116,7 +117,8 @@ class TransformerLayer(nn.Module):
     ) -> Float[Tensor, "batch queries width"]:
         """Update the queries from the context; for self-attention the queries are (a part of) the context."""
         normalised = (self.norm_context or self.norm_query)(context)
-        read = self.read_dropout(self.attention(self.norm_query(query), normalised, mask))
+        own = normalised if query is context and self.norm_context is None else self.norm_query(query)
+        read = self.read_dropout(self.attention(own, normalised, mask))
         query = query + self.dropout(read)
         updated: Tensor = query + self.dropout(self.feedforward(query))
         return updated

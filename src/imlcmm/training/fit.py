@@ -101,7 +101,7 @@ def train(
         model.prepare(clips)
         loader_for = partial(
             training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, repeats=how.repeats,
-            workers=options.workers, passes=model.passes,
+            window=how.window, workers=options.workers, passes=model.passes,
         )  # fmt: skip
         validation = None if valid is None else validation_loader(valid, how.batch_size)
         module = TrainingModule(model, how, loader_for)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, cycle, islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,9 +18,23 @@ from imlcmm.types import MODALITIES, Batch, Pass
 class EpochBatches(Sampler[list[int]]):
     """Cut seeded permutations of the rows into batches, other ones each epoch."""
 
-    def __init__(self, rows: int, batch_size: int, seed: int, epoch: int, repeats: int = 1) -> None:
-        """Take how many rows there are, what the order depends on, and how often an epoch goes through the rows."""
+    def __init__(
+        self,
+        rows: int,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        repeats: int = 1,
+        lengths: np.ndarray | None = None,
+        window: int = 1,
+    ) -> None:
+        """Take how many rows there are, what the order depends on, and how often an epoch goes through the rows.
+
+        With the rows' lengths, those of `window` batches at a time are dealt out by length, so that a batch holds rows
+        of like length and little padding; the batches of a window come in a drawn order.
+        """
         self.rows, self.batch_size, self.seed, self.epoch, self.repeats = rows, batch_size, seed, epoch, repeats
+        self.lengths, self.window = lengths, window
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -30,9 +45,21 @@ class EpochBatches(Sampler[list[int]]):
         """Give the rows of each batch; a last batch of one clip joins the one before (BatchNorm needs two)."""
         rounds = range(self.epoch * self.repeats, (self.epoch + 1) * self.repeats)
         order = [row for each in rounds for row in permutation(self.rows, self.seed, each)]
+        if self.lengths is not None and self.window > 1:
+            size = self.window * self.batch_size
+            windows = [order[start : start + size] for start in range(0, len(order), size)]
+            order = [row for number, rows in enumerate(windows) for row in self._by_length(rows, number)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             last = start == (len(self) - 1) * self.batch_size
             yield order[start : None if last else start + self.batch_size]
+
+    def _by_length(self, rows: list[int], number: int) -> list[int]:
+        """Order the rows of a window by length, its whole batches in a drawn order; what is left over comes last."""
+        ordered = sorted(rows, key=lambda row: int(self.lengths[row]))  # type: ignore[index]
+        whole = len(rows) // self.batch_size
+        drawn = permutation(whole, self.seed + 2, self.epoch * 10_007 + number)
+        batches = [ordered[i * self.batch_size : (i + 1) * self.batch_size] for i in drawn]
+        return [row for batch in batches for row in batch] + ordered[whole * self.batch_size :]
 
 
 class Shard(Sampler[Any]):
@@ -113,6 +140,7 @@ def training_loader(
     batch_size: int,
     seed: int,
     repeats: int = 1,
+    window: int = 1,
     workers: int = 0,
     passes: Sequence[Pass] = (Pass("train"),),
 ) -> EpochLoader:
@@ -127,6 +155,7 @@ def training_loader(
         batch_size: Labelled clips a batch.
         seed: With the epoch, what the order depends on.
         repeats: How often a pass goes through the labelled clips.
+        window: Batches among which clips are dealt out by length.
         workers: Processes that make batches.
         passes: The passes that make the epoch, each in an order of its own.
     """
@@ -136,9 +165,10 @@ def training_loader(
         others = [row for is_labelled, row in marked if not is_labelled]
         return join(known, without_labels(unlabelled.batch(others))) if unlabelled is not None and others else known
 
+    lengths = np.sum([train.lengths(m) for m in MODALITIES], axis=0) if window > 1 else None
     chained, begins, first = [], {}, 0
     for number, each in enumerate(passes):
-        labelled = EpochBatches(len(train), batch_size, seed + 500_009 * number, epoch, repeats)
+        labelled = EpochBatches(len(train), batch_size, seed + 500_009 * number, epoch, repeats, lengths, window)
         extra = len(unlabelled) if unlabelled is not None and each.reads_unlabelled else 0
         chained.append(Shard(PassBatches(labelled, extra), rank, world))
         begins[first] = each.name

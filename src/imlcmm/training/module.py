@@ -30,6 +30,8 @@ class Optimization:
             last weights, for data sets whose validation split must not be selected on.
         repeats: Passes over the labelled clips that make an epoch: with 1 / share of them, an epoch of a share of the
             labels takes as many steps as one of all.
+        window: Batches among which clips are dealt out by length, so that a batch holds clips of like length and little
+            padding; 1 leaves them as they are drawn.
         schedule: Whether the learning rate, once it has risen, falls along a cosine or stays.
         warmup: Share of the steps over which the learning rate rises.
         gradient_clip: Largest norm of the gradient, or largest value; 0 turns clipping off.
@@ -45,6 +47,7 @@ class Optimization:
     epochs: int = 100
     patience: int | None = 8
     repeats: int = 1
+    window: int = 1
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = 0.05
     gradient_clip: float = 1.0
@@ -65,6 +68,7 @@ class Optimization:
             ("epochs", self.epochs < 1, "1 or more"),
             ("patience", self.patience is not None and self.patience < 1, "1 or more, or null"),
             ("repeats", self.repeats < 1, "1 or more"),
+            ("window", self.window < 1, "1 or more"),
             ("warmup", not 0 <= self.warmup < 1, "from 0 to below 1"),
             ("gradient_clip", self.gradient_clip < 0, "0 or more"),
             ("accumulate", self.accumulate < 1, "1 or more"),
