@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from clips import Sound, make_clip
 from imlcmm.cli import main
@@ -62,6 +63,7 @@ def test_what_crashes_or_hangs_costs_itself_and_another_run_goes_on(folder, tmp_
 def test_a_process_says_what_the_predictor_says_and_nothing_is_scored_twice(folder, tmp_path):
     files = [folder / "a.wav", folder / "b.wav"]
     found = list(score_files(files, Scoring(None, OPTIONS), tmp_path, workers=2))
+    torch.set_num_threads(1)
     predictor = Predictor.load(None, OPTIONS)
     expected = [plain(predictor(path)) for path in files]
     assert sorted(map(plain, found), key=lambda said: said["path"]) == expected
@@ -97,6 +99,21 @@ def test_a_model_that_cannot_be_loaded_is_told_at_once(folder, tmp_path):
         Predictor.load(tmp_path)
     with pytest.raises(SystemExit):
         main(["predict", str(folder), "--model", str(tmp_path)])
+
+
+@pytest.mark.slow
+def test_a_cluster_says_the_same(folder, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    files = [folder / "a.wav", folder / "b.wav"]
+    alone = sorted(map(plain, score_files(files, Scoring(None, OPTIONS), tmp_path / "alone")), key=str)
+    spread = score_files(files, Scoring(None, OPTIONS), tmp_path / "spread", ray="local", workers=2)
+    assert sorted(map(plain, spread), key=str) == alone
+
+
+def test_a_cluster_needs_a_place_for_its_results(folder, capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", str(folder), "--ray", "local"])
+    assert "--ray needs --export FILE" in capsys.readouterr().err
 
 
 def test_words_after_two_dashes_are_refused_where_nothing_takes_them(folder, capsys):

@@ -26,6 +26,7 @@ def predict(
     workers: int = 1,
     time_limit: float = 600.0,
     memory_limit: float = 6.0,
+    ray: str | None = None,
     own_models: Sequence[str] = (),
 ) -> None:
     """Score video or sound files: sentiment by utterance, of all modalities and of each, with a timeline.
@@ -43,6 +44,8 @@ def predict(
         workers: Processes.
         time_limit: Seconds without coming further in a file after which it is given up.
         memory_limit: GiB of memory that one file may take.
+        ray: Address of a Ray cluster to work on (HOST:PORT, auto, or local), whose machines see the same folders; needs
+            --export.
         own_models: Modules whose models the checkpoint may name.
     """
     from imlcmm.features.media.folder import media_files
@@ -62,6 +65,8 @@ def predict(
         check_export(files, export, format)
     elif format:
         raise MediaError(f"--format {format} needs a folder to write to: --export FOLDER")
+    if ray and not export:
+        raise MediaError("--ray needs --export FILE, beside which all machines leave their results")
     if pictures:
         check_folder(pictures)
     given = None if transcript is None else given_transcript(transcript)
@@ -69,7 +74,7 @@ def predict(
     predictions = {}
     with _parts(export) as parts, Progress(total=len(files), desc="predicting", unit="file", delay=_QUIET) as bar:
         for prediction in score_files(
-            files, scoring, parts, workers=workers, limits=limits,
+            files, scoring, parts, workers=workers, limits=limits, ray=ray,
             reached=lambda path, second: bar.set_postfix({path.name: _clock(second)}),
         ):  # fmt: skip
             predictions[prediction.path] = prediction

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -12,6 +13,7 @@ from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.subtitles.transcripts import source_stamp
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.files import file_digest, write_json
+from imlcmm.jobs.cluster import run_on_cluster
 from imlcmm.jobs.workers import Limits, Tell, run_limited
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.untrusted import inside, read_json
@@ -66,6 +68,7 @@ def score_files(
     *,
     workers: int = 1,
     limits: Limits = USUAL_LIMITS,
+    ray: str | None = None,
     reached: Callable[[Path, float], None] | None = None,
 ) -> Iterator[VideoPrediction]:
     """Score files, and give each result as soon as it is there; what a file lacks, or why it failed, is in it.
@@ -76,14 +79,17 @@ def score_files(
         parts: Folder that keeps each result; what lies there of the same file, model and options is not scored again.
         workers: Number of processes.
         limits: Memory of each file, and how long it may take to come a second further in it.
-        reached: Is told the second of a file that is being read.
+        ray: Address of a Ray cluster that does the work, as `run_on_cluster` takes it; None works on this machine.
+        reached: Is told the second of a file that is being read, on this machine.
 
     Raises:
         ImlcmmError: If the model or an extractor cannot be loaded.
     """
     parts.mkdir(parents=True, exist_ok=True)
-    arguments = (scoring, parts, max(1, (os.cpu_count() or 1) // workers))
-    for path, failure in run_limited(files, _prepare, arguments, workers=workers, limits=limits, told=reached):
+    run = partial(run_on_cluster, address=ray) if ray else partial(run_limited, told=reached)
+    given = {path.absolute(): path for path in files}
+    for job, failure in run(list(given), _prepare, (scoring, parts.absolute()), workers=workers, limits=limits):
+        path = given[job]
         if failure is None:
             yield _read(path, parts).prediction
         else:
@@ -91,13 +97,13 @@ def score_files(
             yield VideoPrediction(path, failure=failure, **known)
 
 
-def _prepare(scoring: Scoring, parts: Path, threads: int) -> Callable[[Path, Tell], None]:
+def _prepare(scoring: Scoring, parts: Path) -> Callable[[Path, Tell], None]:
     """Make the function that scores a file; called in each process."""
     import torch
 
     from imlcmm.prediction.predictor import Predictor, find_checkpoint
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)  # so that the number of workers changes no digit
     predictor = Predictor.load(scoring.model, scoring.options, own_models=scoring.own_models)
     spec = predictor.model.spec
     write_json(parts / _MODEL, _Model(model=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral))
