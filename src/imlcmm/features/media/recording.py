@@ -87,7 +87,7 @@ class Recording:
         """
         check_span(SOUND_RATE, start, end)
         first, last = round(start * SOUND_RATE), math.inf if end is None else round(end * SOUND_RATE)
-        self._decode(last)
+        self._decode(min(last, first + SAMPLES + 1))
         count = int(max(0, min(last, self._samples) - first))
         if count > SAMPLES:
             raise MediaError(
