@@ -24,11 +24,11 @@ from torch.utils.flop_counter import FlopCounterMode
 import imlcmm
 from imlcmm.models import find_model, list_models
 from imlcmm.models.card import CH_SIMS_V2
+from imlcmm.models.inference import beside
 from imlcmm.modules.kan import KAN
 from imlcmm.training.loaders import EpochLoader
 from imlcmm.training.module import TrainingModule
 from imlcmm.training.recipe import optimization_of, shipped_recipe
-from imlcmm.types import Batch
 from models import random_batch
 
 TITLE = "One CUDA device"
@@ -131,7 +131,7 @@ def training_step(name: str, dtype: torch.dtype | None, clips: int = CLIPS) -> C
     recipe = shipped_recipe("simsv2", find_model(name))
     torch.manual_seed(0)
     model = recipe.build(CH_SIMS_V2).cuda().train()
-    batches = [on_device(random_batch(seed, clips)) for seed in range(2)]
+    batches = [beside(model, random_batch(seed, clips)) for seed in range(2)]
     module = TrainingModule(model, optimization_of(recipe), lambda *place: EpochLoader(batches, {}))  # type: ignore[arg-type]
     optimizer = module.configure_optimizers()["optimizer"]
     model.on_epoch_start(1)
@@ -148,14 +148,6 @@ def training_step(name: str, dtype: torch.dtype | None, clips: int = CLIPS) -> C
             optimizer.step()
 
     return step
-
-
-def on_device(batch: Batch) -> Batch:
-    """Move a batch."""
-    moved = {k: v.cuda() for k, v in batch._asdict().items() if isinstance(v, Tensor)}
-    for name in ("masks", "unimodal_labels"):
-        moved[name] = {m: v.cuda() for m, v in getattr(batch, name).items()}
-    return batch._replace(**moved)
 
 
 def waits(step: Callable[[], None]) -> str:

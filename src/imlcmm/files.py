@@ -36,7 +36,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         ImlcmmError: Naming it.
     """
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    there = _nearest(folder)
     if not there.is_dir():
         raise ImlcmmError(f"{there} is a file, not a folder; choose another place")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -53,13 +53,17 @@ def check_space(out: Path, needed: int) -> None:
     Raises:
         ImlcmmError: Telling both figures.
     """
-    there = next(parent for parent in (out.absolute(), *out.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(_nearest(out)).free
     if free < needed:
         raise ImlcmmError(
             f"{out} needs {needed / 1e9:.2g} GB or more, but {free / 1e9:.2g} GB are free there; free some space, or "
             "choose another place"
         )
+
+
+def _nearest(path: Path) -> Path:
+    """Find what exists of a path that may not be there yet: itself, or the nearest folder above it."""
+    return next(there for there in (path.absolute(), *path.absolute().parents) if there.exists())
 
 
 def file_name(text: str) -> str:

@@ -29,12 +29,10 @@ from imlcmm.features.subtitles.transcripts import read_sidecar, source_stamp
 from imlcmm.features.words.word import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.jobs.cluster import run_on_cluster
-from imlcmm.jobs.workers import Limits, Tell, run_limited
+from imlcmm.jobs.workers import USUAL_LIMITS, Limits, Tell, run_limited
 from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, Clip
 from imlcmm.untrusted import check_type, inside, read_json
-
-USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
 
 
 class _Words(TypedDict):

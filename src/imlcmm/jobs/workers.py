@@ -34,6 +34,9 @@ class Limits(NamedTuple):
     gigabytes: float
 
 
+USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
+
+
 class Outcome(NamedTuple):
     """How a job ended.
 

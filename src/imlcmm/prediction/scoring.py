@@ -14,11 +14,10 @@ from imlcmm.features.subtitles.transcripts import source_stamp
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.files import file_digest, write_json
 from imlcmm.jobs.cluster import run_on_cluster
-from imlcmm.jobs.workers import Limits, Tell, run_limited
+from imlcmm.jobs.workers import USUAL_LIMITS, Limits, Tell, run_limited
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.untrusted import inside, read_json
 
-USUAL_LIMITS = Limits(seconds=600.0, gigabytes=6.0)
 _LARGEST = 1 << 30
 _MODEL = "model.json"
 
