@@ -145,6 +145,12 @@ static int visible(const uint8_t *mask, int steps, int *place) {
     return count;
 }
 
+/* Zero the rows that the mask leaves out, or all. */
+static void clear(float *rows, const uint8_t *mask, int steps, long row, long width, int all) {
+    for (int i = 0; i < steps; i++)
+        if (all || (mask && !mask[i])) memset(rows + i * row, 0, width * sizeof(float));
+}
+
 /* ---- forward ---- */
 
 typedef struct { Tile *keys, *upper, *rest; float *scores; } ForwardRoom;
@@ -218,7 +224,7 @@ static void forward_head(const float *q, const float *k, const float *v, float *
     }
 }
 
-/* Read clips `first` to `last`; `out` is zero before. 0, or 1 where memory is missing. */
+/* Read clips `first` to `last`. 0, or 1 where memory is missing. */
 int attention_forward(const float *q, const float *k, const float *v, const uint8_t *q_mask, const uint8_t *k_mask,
                       float *out, float *lse, int heads, int queries, int keys, long q_row, long kv_row, int first, int last) {
     size_t blocks = up(keys, QUAD) / BLOCK;
@@ -233,6 +239,7 @@ int attention_forward(const float *q, const float *k, const float *v, const uint
         for (int b = first; b < last; b++) {
             Rows asking = {visible(q_mask ? q_mask + (long)b * queries : 0, queries, place), place};
             Rows asked = {visible(k_mask ? k_mask + (long)b * keys : 0, keys, place + queries), place + queries};
+            clear(out + b * queries * out_row, q_mask ? q_mask + (long)b * queries : 0, queries, out_row, out_row, !asked.count);
             for (int h = 0; asked.count && h < heads; h++)
                 forward_head(q + b * queries * q_row + h * WIDTH, k + b * keys * kv_row + h * WIDTH,
                              v + b * keys * kv_row + h * WIDTH, out + b * queries * out_row + h * WIDTH,
@@ -379,7 +386,7 @@ static void backward_head(Rows queries, Rows keys, float *gk, float *gv, long gk
     }
 }
 
-/* Gradients of clips `first` to `last`; `gq`, `gk` and `gv` are zero before. 0, or 1 where memory is missing. */
+/* Gradients of clips `first` to `last`. 0, or 1 where memory is missing. */
 int attention_backward(const float *q, const float *k, const float *v, const uint8_t *q_mask, const uint8_t *k_mask,
                        const float *out, const float *lse, const float *g, float *gq, float *gk, float *gv, int heads,
                        int queries, int keys, long q_row, long kv_row, long gkv_row, int first, int last) {
@@ -402,6 +409,10 @@ int attention_backward(const float *q, const float *k, const float *v, const uin
         for (int b = first; b < last; b++) {
             Rows asking = {visible(q_mask ? q_mask + (long)b * queries : 0, queries, place), place};
             Rows asked = {visible(k_mask ? k_mask + (long)b * keys : 0, keys, place + queries), place + queries};
+            const uint8_t *answered = k_mask ? k_mask + (long)b * keys : 0;
+            clear(gq + b * queries * out_row, q_mask ? q_mask + (long)b * queries : 0, queries, out_row, out_row, !asked.count);
+            clear(gk + b * keys * gkv_row, answered, keys, gkv_row, out_row, 0);
+            clear(gv + b * keys * gkv_row, answered, keys, gkv_row, out_row, 0);
             for (int h = 0; asked.count && h < heads; h++) {
                 long of_head = h * WIDTH, of_out = b * queries * out_row + of_head;
                 fill_keys(at, k + b * keys * kv_row + of_head, v + b * keys * kv_row + of_head, asked, kv_row);

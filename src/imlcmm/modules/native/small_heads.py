@@ -88,7 +88,7 @@ class _Attend(torch.autograd.Function):
         clips, queries, inner = query.shape
         keys = key_value.shape[1]
         query_mask, key_mask = (None if m is None else m.contiguous() for m in (query_mask, key_mask))
-        read, lse = torch.zeros_like(query), query.new_empty(clips, heads, queries)
+        read, lse = torch.empty_like(query), query.new_empty(clips, heads, queries)
         key, value = key_value.data_ptr(), key_value[..., inner:].data_ptr()
         places = [query.data_ptr(), key, value, *map(_pointer, (query_mask, key_mask, read, lse))]
         sizes = [heads, queries, keys, inner, 2 * inner]
@@ -104,7 +104,7 @@ class _Attend(torch.autograd.Function):
         query, key_value, query_mask, key_mask, read, lse = ctx.saved_tensors
         (clips, queries, inner), keys = query.shape, key_value.shape[1]
         slope = slope.contiguous()
-        of_query, of_both = torch.zeros_like(query), torch.zeros_like(key_value)
+        of_query, of_both = torch.empty_like(query), torch.empty_like(key_value)
         inputs = [query.data_ptr(), key_value.data_ptr(), key_value[..., inner:].data_ptr()]
         inputs += map(_pointer, (query_mask, key_mask, read, lse, slope))
         outputs = [of_query.data_ptr(), of_both.data_ptr(), of_both[..., inner:].data_ptr()]
