@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.reports.experiments.leaderboard import Entry, Leaderboard, leaderboard
 
@@ -76,3 +76,28 @@ def test_the_caption_says_how_epochs_were_chosen(simulated):
     assert Leaderboard([chosen], {}, simulated).selection == "selection on validation"
     assert Leaderboard([last, last], {}, simulated).selection == "the last epoch of each"
     assert "but the last epoch of" in Leaderboard([chosen, last], {}, simulated).selection
+
+
+@pytest.mark.slow
+def test_a_cluster_trains_the_same(simulated, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = ["--optimization.epochs=2"]
+    places = {None: tmp_path / "here", "local": tmp_path / "spread"}
+    for address, folder in places.items():
+        found = leaderboard(
+            simulated, ["LF_DNN", "nothing", "LMF"], folder=folder, seeds=2, options=options, ray=address
+        )
+        assert list(found.failures) == ["nothing"]
+    here, spread = (
+        {f.relative_to(folder): f.read_bytes() for f in folder.glob("*/seed-*/metrics.json")}
+        for folder in places.values()
+    )
+    assert len(here) == 4
+    assert here == spread
+
+
+def test_an_address_without_a_cluster_is_one_line(simulated, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    with pytest.raises(ImlcmmError, match=r"the Ray cluster at 127\.0\.0\.1:1 cannot be reached: .*refused"):
+        leaderboard(simulated, ["LMF"], folder=tmp_path, seeds=1, ray="127.0.0.1:1")

@@ -47,6 +47,7 @@ def leaderboard(
     kind: str | None = None,
     seeds: int = 5,
     jobs: int = 1,
+    ray: str | None = None,
     folder: Path = Path("runs/leaderboard"),
 ) -> None:
     """Train all models by their recipes and compare them; what is finished stays. After -- come options of `train`.
@@ -58,6 +59,8 @@ def leaderboard(
         kind: Rules of the data set, for a pickle.
         seeds: Seeds a model.
         jobs: Models trained at a time.
+        ray: Address of a Ray cluster to train on (HOST:PORT, auto, or local), whose machines see the same folders; each
+            model takes one of its processors.
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
@@ -68,7 +71,7 @@ def leaderboard(
 
     check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]
-    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more))
+    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more), ray=ray)
     board.write(folder)
     show(board.markdown)
     show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")

@@ -22,6 +22,7 @@ def reproduce(
     kind: str | None = None,
     seeds: int = 5,
     jobs: int = 1,
+    ray: str | None = None,
     draws: int = 100,
     unlabelled: Path | None = None,
     folder: Path = Path("reproduced"),
@@ -39,6 +40,8 @@ def reproduce(
         kind: Rules of the data set, for a pickle.
         seeds: Seeds a setting; figure6 takes one.
         jobs: Settings trained at a time.
+        ray: Address of a Ray cluster to train on (HOST:PORT, auto, or local), whose machines see the same folders; each
+            setting takes one of its processors.
         draws: Random weightings of figure6.
         unlabelled: Data set with unlabelled clips, if not `data` itself.
         folder: Folder of the runs and the results.
@@ -52,7 +55,7 @@ def reproduce(
 
     check_folder(folder)
     names = [call_name(named_model(name)) for name in models or list_models()]
-    lab = Laboratory(load_dataset(data, kind), folder, names, seeds, jobs, draws, list(more), unlabelled)
+    lab = Laboratory(load_dataset(data, kind), folder, names, seeds, jobs, draws, list(more), unlabelled, ray)
     for name in experiments:
         began = time.monotonic()
         show(EXPERIMENTS[name](lab))

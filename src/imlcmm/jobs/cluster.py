@@ -4,7 +4,9 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from imlcmm.errors import ImlcmmError, MissingPackageError
@@ -64,6 +66,42 @@ def run_on_cluster(
             except ray.exceptions.RayTaskError as error:
                 raise ImlcmmError(str(error.cause)) from error
             begin(actor)
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
+    """Give what submits a call to a Ray cluster, as an executor's `submit` does; each call takes one processor.
+
+    A future raises ImlcmmError where its machine was lost; Ray tries each call three times more before.
+
+    Args:
+        address: As for `run_on_cluster`.
+
+    Raises:
+        MissingPackageError: If Ray is not installed.
+        ImlcmmError: If the cluster cannot be reached.
+    """
+    ray = _connected(address)
+
+    def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        reply: Future[Any] = Future()
+
+        def settle(done: Future[Any]) -> None:
+            error = done.exception()
+            if error is None:
+                reply.set_result(done.result())
+            elif isinstance(error, ray.exceptions.RayTaskError):
+                reply.set_exception(ImlcmmError(str(error.cause)))
+            else:
+                reply.set_exception(ImlcmmError("its machine left the cluster; the same command goes on"))
+
+        ray.remote(num_cpus=1)(function).remote(*arguments).future().add_done_callback(settle)
+        return reply
+
+    try:
+        yield submit
     finally:
         ray.shutdown()
 

@@ -27,6 +27,7 @@ class Laboratory:
         draws: Weightings of figure 6.
         options: Further words of `imlcmm train` for every setting.
         unlabelled: Data set with unlabelled clips; None takes those of `data`.
+        ray: Address of a Ray cluster to train on.
     """
 
     data: SentimentData
@@ -37,6 +38,7 @@ class Laboratory:
     draws: int = 100
     options: Sequence[str] = ()
     unlabelled: Path | None = None
+    ray: str | None = None
     _trained: set[str] = field(default_factory=set, init=False, repr=False)
     _scored: dict[str, Evaluation] = field(default_factory=dict, init=False, repr=False)
 
@@ -51,6 +53,7 @@ class Laboratory:
         failures = train_settings(
             settings, self.data.path, self.runs, seeds=seeds or self.seeds, jobs=self.jobs, options=self.options,
             unlabelled=self._unlabelled() if any(s.unlabelled for s in settings) else None,
+            ray=self.ray,
         )  # fmt: skip
         self._trained.update(s.folder for s in settings if s.name not in failures)
         return failures

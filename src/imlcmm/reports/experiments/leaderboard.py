@@ -123,6 +123,7 @@ def leaderboard(
     seeds: int = 5,
     jobs: int = 1,
     options: Sequence[str] = (),
+    ray: str | None = None,
 ) -> Leaderboard:
     """Train what is missing, each model by its recipe in a process of its own, then score all on the test split.
 
@@ -133,12 +134,13 @@ def leaderboard(
         seeds: Seeds a model.
         jobs: Models trained at a time; they share the processor's cores.
         options: Further words of `imlcmm train` for every model.
+        ray: Address of a Ray cluster to train on, as for `train_settings`.
 
     Raises:
         TrainingError: If no model came to an end.
     """
     settings = [Setting(name, model=name) for name in models]
-    failures = train_settings(settings, data.path, folder, seeds=seeds, jobs=jobs, options=options)
+    failures = train_settings(settings, data.path, folder, seeds=seeds, jobs=jobs, options=options, ray=ray)
     entries = score_each(settings, failures, lambda setting: enter(load_run(folder / setting.folder), data))
     return Leaderboard(list(entries.values()), failures, data)
 

@@ -25,7 +25,9 @@ def table1(lab: Laboratory) -> str:
 
 def table2(lab: Laboratory) -> str:
     """Compare all models."""
-    board = leaderboard(lab.data, lab.models, folder=lab.runs, seeds=lab.seeds, jobs=lab.jobs, options=lab.options)
+    board = leaderboard(
+        lab.data, lab.models, folder=lab.runs, seeds=lab.seeds, jobs=lab.jobs, options=lab.options, ray=lab.ray
+    )
     text = "\n\n".join(["## table2", board.markdown, published_beside(lab.data.spec.kind, "table2", "later")]) + "\n"
     board.write(lab.folder, "table2", text)
     return text

@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from imlcmm.errors import ImlcmmError, TrainingError
+from imlcmm.jobs.cluster import cluster_pool
 from imlcmm.progress import Progress
 
 _TICK = 1.0
@@ -67,6 +69,7 @@ def train_settings(
     jobs: int = 1,
     options: Sequence[str] = (),
     unlabelled: Path | None = None,
+    ray: str | None = None,
 ) -> dict[str, str]:
     """Train what is missing, each setting by its model's recipe, and show how many seeds are left and for how long.
 
@@ -78,6 +81,8 @@ def train_settings(
         jobs: Settings trained at a time; they share the processor's cores.
         options: Further words of `imlcmm train` for every setting.
         unlabelled: Path of the data set whose unlabelled clips join, where a setting asks for them.
+        ray: Address of a Ray cluster to train on, whose machines see the same folders; each setting takes one of its
+            processors, so that the results are those of one thread here, and `jobs` does not count.
 
     Returns:
         For each setting that did not come to an end, by its name, the reason.
@@ -89,27 +94,35 @@ def train_settings(
         raise TrainingError(f"{seeds} seeds and {jobs} jobs were asked for; give 1 or more of both")
     if not settings:
         return {}
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    common = ["--data", str(data), "--seeds", str(seeds), "--resume", "--trainer.progress=false"]
-    words = {setting.folder: [*common, *setting.words(unlabelled), *options] for setting in settings}
+    common = ["--data", str(data.absolute()), "--seeds", str(seeds), "--resume", "--trainer.progress=false"]
+    words = {
+        setting.folder: [*common, *setting.words(unlabelled and unlabelled.absolute()), *options]
+        for setting in settings
+    }
     reasons: dict[str, str | None] = {}
 
     def finished() -> int:
         return sum(min(seeds, len(list((folder / name).glob("seed-*/metrics.json")))) for name in words)
 
     with (
-        ThreadPoolExecutor(jobs) as pool,
+        _pool(jobs, ray) as submit,
         Progress(
             total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0, miniters=0
         ) as bar,
     ):
-        names = {pool.submit(_train, folder / name, each, jobs): name for name, each in words.items()}
+        names = {submit(_train, folder / name, each, jobs): name for name, each in words.items()}
         waiting: set[Future[str | None]] = set(names)
         while waiting:
             done, waiting = wait(waiting, timeout=_TICK)
             bar.update(finished() - bar.n)
             for future in done:
-                name, reason = names[future], future.result()
+                name = names[future]
+                try:
+                    reason = future.result()
+                except ImlcmmError as error:
+                    reason = str(error)
                 reasons[name] = reason
                 if reason:
                     bar.write(f"{name} failed: {reason}", file=sys.stderr)
@@ -131,6 +144,17 @@ def score_each(settings: Iterable[Setting], failures: dict[str, str], score: Cal
     if not found:
         raise TrainingError(f"nothing came to an end; the first failed of: {next(iter(failures.values()))}")
     return found
+
+
+@contextmanager
+def _pool(jobs: int, ray: str | None) -> Iterator[Callable[..., Future[Any]]]:
+    """Give what submits a call, to so many threads here or to a cluster."""
+    if ray:
+        with cluster_pool(ray) as submit:
+            yield submit
+    else:
+        with ThreadPoolExecutor(jobs) as pool:
+            yield pool.submit
 
 
 def _train(folder: Path, words: Sequence[str], jobs: int) -> str | None:
