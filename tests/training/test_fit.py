@@ -7,9 +7,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
+from imlcmm.datasets.simulation.simulate import simulate
 from imlcmm.errors import TrainingError
 from imlcmm.models import AV_MC, IMLCMM, LF_DNN, MFN, MMIM, Self_MM, find_model
 from imlcmm.training import fit as fit_module
@@ -175,6 +177,27 @@ def test_two_devices_train_one_model(simulated_folder, tmp_path):
     run = load_run(tmp_path / "run")
     assert len(run.seeds) == 2
     assert all(len((seed / "history.csv").read_text().splitlines()) == 3 for seed in run.seeds)
+
+
+@pytest.mark.slow
+def test_torchrun_with_two_processes_learns_as_one_with_batches_twice_as_large(tmp_path):
+    data, half = simulate(tmp_path / "store", train=64, valid=24, test=8, seed=3), 16
+    still = ["width=8", "heads=2", "tokens=2", "fusion_depth=1", "dropout=0", "mixup_weight=0"]
+    words = ["train", "--data", str(data), "--model", "IMLCMM", *(f"--model.{each}" for each in still)]
+    words += ["--optimization.epochs=3", "--trainer.progress=false", "--trainer.accelerator=cpu"]
+    two = ["--trainer.devices=2", "--trainer.strategy=ddp", f"--optimization.batch_size={half}"]
+    starters = {
+        "one": (["-m", "imlcmm.cli"], [f"--optimization.batch_size={2 * half}"]),
+        "two": (["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "imlcmm.cli"], two),
+    }
+    curves = {}
+    for name, (starter, more) in starters.items():
+        command = [sys.executable, *starter, *words, *more, "--folder", str(tmp_path / name)]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        curves[name] = pd.read_csv(tmp_path / name / "seed-1111" / "history.csv")
+    for column in ("train_loss", "valid_mae"):
+        assert len(curves["two"][column].dropna()) == 3
+        assert curves["two"][column].to_numpy() == pytest.approx(curves["one"][column].to_numpy(), rel=1e-4), column
 
 
 def test_resuming_with_other_settings_is_refused(simulated, finished):

@@ -130,9 +130,9 @@ class TrainingModule(L.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Add the epoch to the history: training losses, and what validation found within it."""
+        """Add the epoch to the history: training losses over all devices, and what validation found within it."""
         row = {"epoch": float(self.current_epoch)}
-        row |= {f"train_{name}": value.item() / self._clips[name] for name, value in self._sums.items()} | self._found
+        row |= {f"train_{name}": self._mean(name) for name in self._sums} | self._found
         self.history.append(row)
         self.log_dict({k: v for k, v in row.items() if k != "epoch"}, logger=True)
 
@@ -198,6 +198,13 @@ class TrainingModule(L.LightningModule):
         for name, term in terms.items():
             self._clips[name] = self._clips.get(name, 0) + clips
             self._sums[name] = _total(self._sums.get(name), term, clips)
+
+    def _mean(self, name: str) -> float:
+        """Average a term over the clips of all devices."""
+        total = self._sums[name]
+        both = torch.stack([total, total.new_tensor(self._clips[name])])
+        summed, clips = self.trainer.strategy.reduce(both, reduce_op="sum").tolist()
+        return float(summed / clips)
 
 
 def _total(before: Tensor | None, term: Tensor, clips: int) -> Tensor:
