@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow check lint types imports bench bench-gpu clean
+.PHONY: demo test test-slow check lint types imports bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -26,8 +26,14 @@ types: $(VENV)/ready
 imports: $(VENV)/ready
 	$(BIN)/lint-imports
 
-bench: $(VENV)/ready  ## Measure the KAN layer beside its peers
+bench: $(VENV)/ready  ## Measure KAN and training (and MMSA, with REFERENCE=its python), and say what became slower
 	$(BIN)/python benchmarks/kan.py
+	-$(BIN)/python benchmarks/training.py
+	$(if $(REFERENCE),$(BIN)/python benchmarks/models.py --reference $(REFERENCE))
+	$(BIN)/python benchmarks/ratios.py
+
+bench-check: $(VENV)/ready  ## Print the ratios of benchmarks/README.md beside the committed ones
+	$(BIN)/python benchmarks/ratios.py
 
 bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTorch for it
 	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py

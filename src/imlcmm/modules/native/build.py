@@ -37,7 +37,7 @@ def library(name: str, features: tuple[str, ...]) -> ctypes.CDLL | None:
     flags = ("-O3", "-shared", "-fPIC", "-mfma", *map(_flag, features))
     try:
         return ctypes.CDLL(str(_compiled(compiler, source, flags)))
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         logger.info(f"{source.name} was not compiled, so that training is slower: {error}")
         return None
 
