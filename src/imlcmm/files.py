@@ -66,6 +66,12 @@ def _nearest(path: Path) -> Path:
     return next(there for there in (path.absolute(), *path.absolute().parents) if there.exists())
 
 
+def cache_folder() -> Path:
+    """Give the folder for files that can be made again: imlcmm in XDG_CACHE_HOME, or in ~/.cache."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".cache") / "imlcmm"
+
+
 def file_name(text: str) -> str:
     """Make a name for a file of any text, such as a clip's id."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:100] or "_"

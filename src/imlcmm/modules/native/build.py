@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from imlcmm.files import cache_folder
+
 SWITCH = "IMLCMM_NATIVE"
 SECONDS = 60
 
@@ -61,7 +63,7 @@ def _compiled(compiler: str, source: Path, flags: Sequence[str]) -> Path:
     """Give the library, from the cache where this source was compiled with these flags before."""
     text = source.read_bytes()
     key = hashlib.sha256(text + " ".join((compiler, *flags)).encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imlcmm"
+    folder = cache_folder()
     done = folder / f"{source.stem}-{key}.so"
     if not done.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
