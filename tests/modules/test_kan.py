@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from imlcmm.errors import ModelError
-from imlcmm.modules import kan, linear_algebra
+from imlcmm.modules import kan_function, linear_algebra
+from imlcmm.modules.bspline import uniform_bases
 from imlcmm.modules.kan import KAN
 
 
@@ -17,8 +18,8 @@ def seed():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Make 300 rows of the layers here span several chunks, and keep no features."""
-    monkeypatch.setattr(kan, "CPU_CHUNK_BYTES", 1)
-    monkeypatch.setattr(kan, "KEPT_BYTES", 0)
+    monkeypatch.setattr(kan_function, "CPU_CHUNK_BYTES", 1)
+    monkeypatch.setattr(kan_function, "KEPT_BYTES", 0)
 
 
 def gradients(layer, path, x, gy):
@@ -52,7 +53,7 @@ def test_chunks_agree_with_the_plain_path(order, grid_range, small_chunks):
     layer = KAN(7, 5, spline_order=order, grid_size=4, grid_range=grid_range).double()
     x = torch.randn(300, 7, dtype=torch.float64) * 2 + sum(grid_range) / 2
     gy = torch.randn(300, 5, dtype=torch.float64)
-    assert kan._chunk_rows(300, 9 * 7, x) == kan.BLOCK_ROWS
+    assert kan_function._chunk_rows(300, 9 * 7, x) == kan_function.BLOCK_ROWS
     for fast, plain in zip(gradients(layer, "forward", x, gy), gradients(layer, "forward_plain", x, gy), strict=True):
         torch.testing.assert_close(fast, plain, atol=1e-11, rtol=1e-11)
 
@@ -60,7 +61,7 @@ def test_chunks_agree_with_the_plain_path(order, grid_range, small_chunks):
 def test_kept_features_give_the_same_gradient_as_rebuilt_ones(monkeypatch):
     layer, x, gy = KAN(16, 4).double(), torch.randn(8, 16).double(), torch.randn(8, 4).double()
     kept = gradients(layer, "forward", x, gy)
-    monkeypatch.setattr(kan, "KEPT_BYTES", 0)
+    monkeypatch.setattr(kan_function, "KEPT_BYTES", 0)
     for a, b in zip(kept, gradients(layer, "forward", x, gy), strict=True):
         torch.testing.assert_close(a, b, atol=1e-13, rtol=0)
 
@@ -197,7 +198,7 @@ def test_update_grid_keeps_a_function_that_both_grids_can_express():
     layer, rows = KAN(2, 3).double(), torch.rand(500, 2, dtype=torch.float64).pow(2) * 1.6 - 0.8
     x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None].expand(-1, 2)
     with torch.no_grad():  # one cubic over the whole grid, which splines on any knots contain
-        bases = kan.uniform_bases(x, layer.grid)[:, :, 0]
+        bases = uniform_bases(x, layer.grid)[:, :, 0]
         cubic = torch.stack([x[:, 0] ** 3 - x[:, 0], x[:, 0] ** 2, 1 + x[:, 0]], 1)
         layer.weight[:-1] = torch.linalg.lstsq(bases, cubic).solution[:, None]
     before = layer(rows)

@@ -98,16 +98,16 @@ def test_the_layer_trains_alike_with_and_without_it(compiled, monkeypatch):
 
 def test_without_a_compiler_or_the_processor_there_is_none(monkeypatch, tmp_path):
     build.library.cache_clear()
-    monkeypatch.setattr(build, "processor_features", lambda: frozenset(small_heads.FEATURES))
+    monkeypatch.setattr(build, "processor_features", lambda: frozenset(build.AMX))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
-    assert build.library("attention", small_heads.FEATURES) is None
+    assert build.library("attention", build.AMX) is None
     build.library.cache_clear()
     monkeypatch.setattr(build.shutil, "which", lambda name: "false")
-    assert build.library("attention", small_heads.FEATURES) is None
+    assert build.library("attention", build.AMX) is None
     build.library.cache_clear()
     monkeypatch.setattr(build, "processor_features", frozenset)
-    assert build.library("attention", small_heads.FEATURES) is None
+    assert build.library("attention", build.AMX) is None
     build.library.cache_clear()
     assert not list(tmp_path.glob("**/*.so"))
 

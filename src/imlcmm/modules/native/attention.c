@@ -12,43 +12,13 @@
 
    Layout in memory: rows of `heads` times 16 floats; `*_row` is the distance of two rows in floats. */
 
-#include <immintrin.h>
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "tiles.h"
 
-enum { WIDTH = 16, BLOCK = 16, PAIR = 32, QUAD = 64 };
-static const float SCALE = 0.25f, LOG2_E = 1.44269504f;
+enum { WIDTH = 16, QUAD = 64 };
+static const float SCALE = 0.25f;
 
-typedef struct { uint16_t value[BLOCK][PAIR]; } Tile;             /* bfloat16 */
 typedef struct { float value[BLOCK][BLOCK]; } Sums;               /* float32 */
 typedef struct { int count, *place; } Rows;                       /* the rows that the mask leaves */
-
-/* Ask the kernel for the tiles once in a process; 0 where it grants them. */
-int attention_available(void) {
-    const int request = 0x1023, tile_data = 18;
-    return (int)syscall(SYS_arch_prctl, request, tile_data);
-}
-
-static void open_tiles(void) {
-    struct { uint8_t palette, start, rest[14]; uint16_t bytes[16]; uint8_t rows[16]; } __attribute__((packed)) shape;
-    memset(&shape, 0, sizeof shape);
-    shape.palette = 1;
-    for (int i = 0; i < 8; i++) { shape.bytes[i] = 64; shape.rows[i] = 16; }
-    _tile_loadconfig(&shape);
-}
-
-static void *room(size_t bytes) {
-    size_t whole = (bytes + 63) / 64 * 64 + 64;
-    void *memory = aligned_alloc(64, whole);
-    if (memory) memset(memory, 0, whole);
-    return memory;
-}
-
-static int up(int count, int step) { return (count + step - 1) / step * step; }
 
 /* ---- splitting floats into two bfloat16 ---- */
 
@@ -102,42 +72,6 @@ static inline void put_paired(Tile *upper, Tile *rest, int j, __m512 x) {
         upper->value[j / 2][2 * d + j % 2] = high[d];
         rest->value[j / 2][2 * d + j % 2] = low[d];
     }
-}
-
-/* ---- the same for vectors of 16 queries, inside the loops ---- */
-
-static inline __m512i upper_bits(__m512 x) { return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0xffff0000)); }
-
-/* What the upper bits leave, rounded so that its own upper bits are to be taken. */
-static inline __m512 remainder_of(__m512 x) {
-    __m512 rest = _mm512_sub_ps(x, _mm512_castsi512_ps(upper_bits(x)));
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(rest), _mm512_set1_epi32(0x8000)));
-}
-
-/* Upper halves of two rows, value beside value. */
-static inline __m512i paired(__m512 first, __m512 second) {
-    return _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(first), 16), upper_bits(second));
-}
-
-/* Upper halves of two vectors, one vector after the other. */
-static inline __m512i joined(__m512 first, __m512 second) {
-    const __m512i odd = _mm512_add_epi16(_mm512_set1_epi16(1), _mm512_slli_epi16(_mm512_set_epi16(
-        31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), 1));
-    return _mm512_permutex2var_epi16(_mm512_castps_si512(first), odd, _mm512_castps_si512(second));
-}
-
-/* 2^x to the rounding of float32 (minimax polynomial on [-1/2, 1/2]). */
-static inline __m512 power_of_two(__m512 x) {
-    __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 f = _mm512_sub_ps(x, whole);
-    __m512 y = _mm512_set1_ps(1.535336188e-4f);
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.339887440e-3f));
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(9.618437357e-3f));
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(5.550332548e-2f));
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(2.402264791e-1f));
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.931472028e-1f));
-    y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(y, whole);
 }
 
 static int visible(const uint8_t *mask, int steps, int *place) {

@@ -16,6 +16,8 @@ from imlcmm.files import cache_folder
 
 SWITCH = "IMLCMM_NATIVE"
 SECONDS = 60
+# What the C files that use tiles need, by their names in /proc/cpuinfo.
+AMX = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +62,8 @@ def _flag(feature: str) -> str:
 
 
 def _compiled(compiler: str, source: Path, flags: Sequence[str]) -> Path:
-    """Give the library, from the cache where this source was compiled with these flags before."""
-    text = source.read_bytes()
+    """Give the library, from the cache where this source and the headers were compiled with these flags before."""
+    text = b"".join(file.read_bytes() for file in (source, *sorted(source.parent.glob("*.h"))))
     key = hashlib.sha256(text + " ".join((compiler, *flags)).encode()).hexdigest()[:16]
     folder = cache_folder()
     done = folder / f"{source.stem}-{key}.so"

@@ -1,8 +1,6 @@
 """Attention with heads of 16 on a processor with AMX: what PyTorch takes half of IML-CMM's training step for."""
 
 import ctypes
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -10,13 +8,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from imlcmm.errors import ModelError
-from imlcmm.modules.native.build import library
+from imlcmm.modules.native.build import AMX, library
+from imlcmm.modules.native.threads import in_threads
 
 HEAD_WIDTH = 16
 # Below this number of scores a head, PyTorch is as fast.
 FEWEST_SCORES = 1024
-FEATURES = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
 def suits(
@@ -53,25 +50,13 @@ def attend(
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the C code, with the types of its arguments."""
-    found = library("attention", FEATURES)
-    if found is None or found.attention_available():
+    found = library("attention", AMX)
+    if found is None or found.tiles_available():
         return None
     pointer, number, distance = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
     found.attention_forward.argtypes = [pointer] * 7 + [number] * 3 + [distance] * 2 + [number] * 2
     found.attention_backward.argtypes = [pointer] * 11 + [number] * 3 + [distance] * 3 + [number] * 2
     return found
-
-
-def _for_all(clips: int, job: Callable[[int, int], int]) -> None:
-    """Do a job for all clips, one by one on as many threads as PyTorch has."""
-    threads = min(torch.get_num_threads(), clips)
-    if threads <= 1:
-        failed = job(0, clips)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            failed = max(pool.map(lambda clip: job(clip, clip + 1), range(clips)))
-    if failed:
-        raise ModelError("there is not enough memory for attention; take smaller batches")
 
 
 def _pointer(x: Tensor | None) -> int | None:
@@ -93,7 +78,7 @@ class _Attend(torch.autograd.Function):
         places = [query.data_ptr(), key, value, *map(_pointer, (query_mask, key_mask, read, lse))]
         sizes = [heads, queries, keys, inner, 2 * inner]
         call = _library().attention_forward  # type: ignore[union-attr]
-        _for_all(clips, lambda first, last: call(*places, *sizes, first, last))
+        in_threads(clips, 1, lambda first, last: call(*places, *sizes, first, last))
         ctx.heads = heads
         ctx.save_for_backward(query, key_value, query_mask, key_mask, read, lse)
         return read
@@ -110,5 +95,5 @@ class _Attend(torch.autograd.Function):
         outputs = [of_query.data_ptr(), of_both.data_ptr(), of_both[..., inner:].data_ptr()]
         sizes = [ctx.heads, queries, keys, inner, 2 * inner, 2 * inner]
         call = _library().attention_backward  # type: ignore[union-attr]
-        _for_all(clips, lambda first, last: call(*inputs, *outputs, *sizes, first, last))
+        in_threads(clips, 1, lambda first, last: call(*inputs, *outputs, *sizes, first, last))
         return of_query, of_both, None, None, None

@@ -1,0 +1,285 @@
+/* The KAN layer with cubic splines on a uniform grid, for processors with AMX: y = sum over the slots s of B_s(x) W_s,
+   where the last slot is SiLU, and its gradients.
+
+   Each input lies in one cell of the grid, where four splines have a value. Their four polynomials are computed once,
+   split into two bfloat16, and put into the planes of the four slots by masks; the products take AMX's tiles, where a
+   plane's zeros cost less than finding them. Nothing is kept between the passes.
+
+   Layout in memory: x rows by inputs; W slots by inputs by outputs; y rows by outputs. Outputs come in blocks of 32. */
+
+#include "tiles.h"
+
+enum { ROWS_OF_WEIGHTS = 512, ROWS_OF_INPUTS = 1024 };
+
+typedef struct { Tile upper, rest; } Split;
+typedef struct { int splines; float low, step; } Grid;            /* of the extended grid: its left end, its intervals */
+typedef struct { const float *x, *w; long rows, inputs, outputs; Grid grid; } Layer;
+
+static inline __m512 constant(float value) { return _mm512_set1_ps(value); }
+static inline __mmask16 first_of(long count) { return count >= BLOCK ? 0xffff : count <= 0 ? 0 : (1 << count) - 1; }
+static inline __m512 sigmoid(__m512 x) {
+    return _mm512_div_ps(constant(1), _mm512_add_ps(constant(1), power_of_two(_mm512_mul_ps(x, constant(-LOG2_E)))));
+}
+
+/* The cell of each value, and its place within the cell from 0 to 1; values beyond the grid get a cell beyond it. */
+static inline __m512 cell_of(__m512 x, Grid grid, __m512 *place) {
+    __m512 position = _mm512_mul_ps(_mm512_sub_ps(x, constant(grid.low)), constant(1 / grid.step));
+    position = _mm512_max_ps(_mm512_min_ps(position, constant(grid.splines + 4)), constant(-1));
+    __m512 cell = _mm512_roundscale_ps(position, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    *place = _mm512_sub_ps(position, cell);
+    return cell;
+}
+
+/* ---- the tiles of the factors ---- */
+
+/* The nearest bfloat16 in the upper bits, and what it leaves. Its rest has either sign: cut off instead of rounded, the
+   product of two rests, which is left out, would always pull the same way. */
+static inline void halve(__m512 x, __m512 *upper, __m512 *rest) {
+    const __m512i half = _mm512_set1_epi32(0x8000);
+    *upper = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), half));
+    *rest = _mm512_sub_ps(x, _mm512_castsi512_ps(upper_bits(*upper)));
+    *rest = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(*rest), half));
+}
+
+static inline void put(Split *tile, int row, __m512i upper, __m512i rest) {
+    _mm512_store_si512(tile->upper.value[row], upper);
+    _mm512_store_si512(tile->rest.value[row], rest);
+}
+
+static inline void put_halves(Split *tile, int row, __m512i (*together)(__m512, __m512), __m512 a, __m512 b) {
+    __m512 upper[2], rest[2];
+    halve(a, &upper[0], &rest[0]);
+    halve(b, &upper[1], &rest[1]);
+    put(tile, row, together(upper[0], upper[1]), together(rest[0], rest[1]));
+}
+
+/* One row of 32 values in the planes of all slots; a slot's tiles lie `apart` from those of the slot before. */
+static void put_features(Split *tiles, long apart, int row, __m512 a, __m512 b, Grid grid) {
+    __m512 x[2] = {a, b}, piece[2][5], cell[2];
+    for (int i = 0; i < 2; i++) {
+        __m512 u, sixth = constant(1.0f / 6);
+        cell[i] = cell_of(x[i], grid, &u);
+        __m512 v = _mm512_sub_ps(constant(1), u), uu = _mm512_mul_ps(u, u), vv = _mm512_mul_ps(v, v);
+        piece[i][0] = _mm512_mul_ps(_mm512_mul_ps(vv, v), sixth);
+        piece[i][1] = _mm512_fmadd_ps(uu, _mm512_fmadd_ps(u, constant(0.5f), constant(-1)), constant(2.0f / 3));
+        piece[i][2] = _mm512_fmadd_ps(vv, _mm512_fmadd_ps(v, constant(0.5f), constant(-1)), constant(2.0f / 3));
+        piece[i][3] = _mm512_mul_ps(_mm512_mul_ps(uu, u), sixth);
+        piece[i][4] = _mm512_mul_ps(x[i], sigmoid(x[i]));
+    }
+    __m512i upper[5], rest[5];
+    for (int p = 0; p < 5; p++) {
+        __m512 high[2], low[2];
+        for (int i = 0; i < 2; i++) halve(piece[i][p], &high[i], &low[i]);
+        upper[p] = joined(high[0], high[1]);
+        rest[p] = joined(low[0], low[1]);
+    }
+    __m512i cells = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_cvtps_epi32(cell[0]))),
+                                       _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(cell[1])), 1);
+    __mmask32 in[4];                                              /* in[c] marks what lies in cell s + c */
+    for (int c = 0; c < 3; c++) in[c + 1] = _mm512_cmpeq_epi16_mask(cells, _mm512_set1_epi16(c));
+    for (int s = 0; s < grid.splines; s++) {
+        in[0] = in[1], in[1] = in[2], in[2] = in[3];
+        in[3] = _mm512_cmpeq_epi16_mask(cells, _mm512_set1_epi16(s + 3));
+        __m512i high = _mm512_maskz_mov_epi16(in[0], upper[3]), low = _mm512_maskz_mov_epi16(in[0], rest[3]);
+        for (int c = 1; c < 4; c++) {
+            high = _mm512_mask_mov_epi16(high, in[c], upper[3 - c]);
+            low = _mm512_mask_mov_epi16(low, in[c], rest[3 - c]);
+        }
+        put(tiles + s * apart, row, high, low);
+    }
+    put(tiles + grid.splines * apart, row, upper[4], rest[4]);
+}
+
+/* The right factor of 32 rows of numbers by 16 columns: `column` and `row` are the distances in memory. */
+static void put_pairs(Split *tile, const float *from, long rows, long columns, long row, long column) {
+    const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                              _mm512_set1_epi32((int)column));
+    __mmask16 wanted = first_of(columns);
+    for (int p = 0; p < BLOCK; p++) {
+        __m512 pair[2];
+        for (int e = 0; e < 2; e++) {
+            __mmask16 mask = 2 * p + e < rows ? wanted : 0;
+            const float *line = from + (2 * p + e) * row;
+            pair[e] = column == 1 ? _mm512_maskz_loadu_ps(mask, line)
+                                  : _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places, line, 4);
+        }
+        put_halves(tile, p, paired, pair[0], pair[1]);
+    }
+}
+
+/* The left factor of 16 rows of numbers by 32 columns. */
+static void put_rows(Split *tile, const float *from, long rows, long row) {
+    for (int r = 0; r < BLOCK; r++) {
+        __mmask16 mask = r < rows ? 0xffff : 0;
+        __m512 a = _mm512_maskz_loadu_ps(mask, from + r * row), b = _mm512_maskz_loadu_ps(mask, from + r * row + BLOCK);
+        put_halves(tile, r, joined, a, b);
+    }
+}
+
+/* ---- the product ---- */
+
+/* 32 rows by 32 columns of a product of `depth` tiles, added to c or put there; the small halves' product is left out.
+   Only `rows` of them are wanted. */
+static void multiply(const Split *left[2], const Split *right[2], int depth, float *c, long row, int add, long rows) {
+    float spare[PAIR * PAIR] __attribute__((aligned(64)));
+    float *to = rows < PAIR ? spare : c;
+    long line = rows < PAIR ? PAIR : row;
+    if (rows < PAIR && add)
+        for (int r = 0; r < rows; r++) memcpy(spare + r * PAIR, c + r * row, PAIR * sizeof(float));
+    if (add) {
+        _tile_loadd(0, to, line * 4);              _tile_loadd(1, to + BLOCK, line * 4);
+        _tile_loadd(2, to + BLOCK * line, line * 4); _tile_loadd(3, to + BLOCK * line + BLOCK, line * 4);
+    } else {
+        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+    }
+    for (int k = 0; k < depth; k++) {
+        _tile_loadd(4, &left[0][k].upper, 64);
+        _tile_loadd(6, &right[0][k].rest, 64);  _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, &right[1][k].rest, 64);  _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, &left[1][k].upper, 64);  _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(6, &right[0][k].upper, 64); _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, &right[1][k].upper, 64); _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);                _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(4, &left[0][k].rest, 64);   _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, &left[1][k].rest, 64);   _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, to, line * 4);              _tile_stored(1, to + BLOCK, line * 4);
+    _tile_stored(2, to + BLOCK * line, line * 4); _tile_stored(3, to + BLOCK * line + BLOCK, line * 4);
+    if (rows < PAIR)
+        for (int r = 0; r < rows; r++) memcpy(c + r * row, spare + r * PAIR, PAIR * sizeof(float));
+}
+
+/* ---- the three passes ---- */
+
+/* y of rows `first` to `last`, block by block of 32 inputs. 0, or 1 where memory is missing. */
+int kan_forward(Layer layer, float *y, long first, long last) {
+    int slots = layer.grid.splines + 1, blocks = layer.outputs / BLOCK;
+    Split *weights = room((long)blocks * slots * sizeof(Split)), *features = room(2 * slots * sizeof(Split));
+    int failed = !weights || !features;
+    if (!failed) open_tiles();
+    for (long i = 0; !failed && i < layer.inputs; i += PAIR) {
+        long inputs = layer.inputs - i;
+        for (int n = 0; n < blocks; n++)
+            for (int s = 0; s < slots; s++)
+                put_pairs(weights + n * slots + s, layer.w + (s * layer.inputs + i) * layer.outputs + n * BLOCK, inputs, BLOCK,
+                          layer.outputs, 1);
+        for (long r = first; r < last; r += PAIR) {
+            for (int j = 0; j < PAIR && r + j < last; j++) {
+                const float *x = layer.x + (r + j) * layer.inputs + i;
+                put_features(features + j / BLOCK * slots, 1, j % BLOCK, _mm512_maskz_loadu_ps(first_of(inputs), x),
+                             _mm512_maskz_loadu_ps(first_of(inputs - BLOCK), x + BLOCK), layer.grid);
+            }
+            const Split *left[2] = {features, features + slots};
+            for (int n = 0; n < blocks; n += 2) {
+                const Split *right[2] = {weights + n * slots, weights + (n + 1) * slots};
+                multiply(left, right, slots, y + r * layer.outputs + n * BLOCK, layer.outputs, i > 0, last - r);
+            }
+        }
+    }
+    if (!failed) _tile_release();
+    free(weights); free(features);
+    return failed;
+}
+
+/* Gradient of W for the blocks of 32 inputs `first` to `last`, of which g is the slope of y. */
+int kan_to_weights(Layer layer, const float *g, float *gw, long first, long last) {
+    int slots = layer.grid.splines + 1, blocks = layer.outputs / BLOCK, most = ROWS_OF_WEIGHTS / PAIR;
+    Split *slopes = room((long)blocks * most * sizeof(Split)), *features = room((long)slots * 2 * most * sizeof(Split));
+    int failed = !slopes || !features;
+    if (!failed) open_tiles();
+    for (long r = 0; !failed && r < layer.rows; r += ROWS_OF_WEIGHTS) {
+        long rows = layer.rows - r < ROWS_OF_WEIGHTS ? layer.rows - r : ROWS_OF_WEIGHTS;
+        int depth = up(rows, PAIR) / PAIR;
+        for (int n = 0; n < blocks; n++)
+            for (int k = 0; k < depth; k++)
+                put_pairs(slopes + n * most + k, g + (r + k * PAIR) * layer.outputs + n * BLOCK, rows - k * PAIR, BLOCK,
+                          layer.outputs, 1);
+        for (long i = first * PAIR; i < layer.inputs && i < last * PAIR; i += PAIR) {
+            long inputs = layer.inputs - i < PAIR ? layer.inputs - i : PAIR;
+            const __m512i places = _mm512_mullo_epi32(
+                _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)layer.inputs));
+            for (int k = 0; k < depth; k++)
+                for (int j = 0; j < inputs; j++) {
+                    const float *x = layer.x + (r + k * PAIR) * layer.inputs + i + j;
+                    long left = rows - k * PAIR;
+                    __m512 a = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left), places, x, 4);
+                    __m512 b = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left - BLOCK), places,
+                                                        x + BLOCK * layer.inputs, 4);
+                    put_features(features + j / BLOCK * most + k, 2 * most, j % BLOCK, a, b, layer.grid);
+                }
+            for (int s = 0; s < slots; s++) {
+                const Split *left[2] = {features + 2 * s * most, features + (2 * s + 1) * most};
+                for (int n = 0; n < blocks; n += 2) {
+                    const Split *right[2] = {slopes + n * most, slopes + (n + 1) * most};
+                    multiply(left, right, depth, gw + (s * layer.inputs + i) * layer.outputs + n * BLOCK, layer.outputs, r > 0,
+                             inputs);
+                }
+            }
+        }
+    }
+    if (!failed) _tile_release();
+    free(slopes); free(features);
+    return failed;
+}
+
+/* What each of 16 inputs' slopes is, from those of its slots, which lie `apart`. */
+static __m512 chained(__m512 x, const float *pulled, long apart, Grid grid) {
+    __m512 u, cell = cell_of(x, grid, &u), v = _mm512_sub_ps(constant(1), u), half = constant(0.5f);
+    __m512 piece[4];
+    piece[0] = _mm512_mul_ps(_mm512_mul_ps(v, v), constant(-0.5f));
+    piece[1] = _mm512_mul_ps(u, _mm512_fmadd_ps(u, constant(1.5f), constant(-2)));
+    piece[2] = _mm512_mul_ps(v, _mm512_fnmadd_ps(v, constant(1.5f), constant(2)));
+    piece[3] = _mm512_mul_ps(_mm512_mul_ps(u, u), half);
+    __m512 total = _mm512_setzero_ps();
+    __mmask16 in[4];
+    for (int c = 0; c < 3; c++) in[c + 1] = _mm512_cmp_ps_mask(cell, constant(c), _CMP_EQ_OQ);
+    for (int s = 0; s < grid.splines; s++) {
+        __m512 slope = _mm512_load_ps(pulled + s * apart);
+        in[0] = in[1], in[1] = in[2], in[2] = in[3];
+        in[3] = _mm512_cmp_ps_mask(cell, constant(s + 3), _CMP_EQ_OQ);
+        for (int c = 0; c < 4; c++) total = _mm512_mask3_fmadd_ps(slope, piece[3 - c], total, in[c]);
+    }
+    __m512 gate = sigmoid(x), rise = _mm512_mul_ps(gate, _mm512_fmadd_ps(x, _mm512_sub_ps(constant(1), gate), constant(1)));
+    return _mm512_fmadd_ps(rise, _mm512_load_ps(pulled + grid.splines * apart), _mm512_mul_ps(total, constant(1 / grid.step)));
+}
+
+/* Gradient of x for the rows `first` to `last`. */
+int kan_to_inputs(Layer layer, const float *g, float *gx, long first, long last) {
+    int slots = layer.grid.splines + 1, depth = layer.outputs / PAIR, plane = PAIR * PAIR;
+    Split *slopes = room((long)ROWS_OF_INPUTS / BLOCK * depth * sizeof(Split)), *weights = room((long)2 * slots * depth * sizeof(Split));
+    float *pulled = room((long)slots * plane * sizeof(float));
+    int failed = !slopes || !weights || !pulled;
+    if (!failed) open_tiles();
+    for (long start = first; !failed && start < last; start += ROWS_OF_INPUTS) {
+        long rows = last - start < ROWS_OF_INPUTS ? last - start : ROWS_OF_INPUTS;
+        for (int m = 0; m < up(rows, PAIR) / BLOCK; m++)
+            for (int k = 0; k < depth; k++)
+                put_rows(slopes + m * depth + k, g + (start + m * BLOCK) * layer.outputs + k * PAIR, rows - m * BLOCK, layer.outputs);
+        for (long i = 0; i < layer.inputs; i += PAIR) {
+            long inputs = layer.inputs - i;
+            for (int s = 0; s < slots; s++)
+                for (int n = 0; n < 2; n++)
+                    for (int k = 0; k < depth; k++)
+                        put_pairs(weights + (2 * s + n) * depth + k,
+                                  layer.w + (s * layer.inputs + i + n * BLOCK) * layer.outputs + k * PAIR, PAIR, inputs - n * BLOCK,
+                                  1, layer.outputs);
+            for (long r = 0; r < rows; r += PAIR) {
+                const Split *left[2] = {slopes + r / BLOCK * depth, slopes + (r / BLOCK + 1) * depth};
+                for (int s = 0; s < slots; s++) {
+                    const Split *right[2] = {weights + 2 * s * depth, weights + (2 * s + 1) * depth};
+                    multiply(left, right, depth, pulled + s * plane, PAIR, 0, PAIR);
+                }
+                for (int j = 0; j < PAIR && r + j < rows; j++)
+                    for (int n = 0; n < 2; n++) {
+                        long place = (start + r + j) * layer.inputs + i + n * BLOCK;
+                        __mmask16 mask = first_of(inputs - n * BLOCK);
+                        __m512 x = _mm512_maskz_loadu_ps(mask, layer.x + place);
+                        _mm512_mask_storeu_ps(gx + place, mask, chained(x, pulled + j * PAIR + n * BLOCK, plane, layer.grid));
+                    }
+            }
+        }
+    }
+    if (!failed) _tile_release();
+    free(slopes); free(weights); free(pulled);
+    return failed;
+}
