@@ -1,4 +1,4 @@
-"""Measure IML-CMM's training step with attention in C and with PyTorch's, turn by turn, and write README.md's table.
+"""Measure IML-CMM's training step with and without its parts in C, turn by turn, and write README.md's table.
 
     python benchmarks/training.py [--threads 1] [--repeats 7]
 
@@ -18,24 +18,25 @@ from page import processor, write_section
 from imlcmm.models import find_model
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.card import CH_SIMS_V2
-from imlcmm.modules.native import small_heads
+from imlcmm.modules.native import kan_layer, linear_layer, small_heads
 from imlcmm.training.recipe import shipped_recipe
 from imlcmm.types import Batch
 from models import random_batch
 
-TITLE = "IML-CMM's training step with attention in C"
+TITLE = "IML-CMM's training step in C"
+MODULES = (small_heads, kan_layer, linear_layer)
 PARTS = (1.0, 0.5, 0.25)
 
 
 def main() -> None:
-    """Measure each part of the batch that is mixed, with both attentions."""
+    """Measure each part of the batch that is mixed, with PyTorch alone and with the C code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if small_heads._library() is None:
-        parser.error("attention in C needs a processor with AMX, and a compiler")
+        parser.error("the C code needs a processor with AMX, and a compiler")
     batch, lines = random_batch(0), []
     for part in PARTS:
         model = shipped_recipe("simsv2", find_model("IMLCMM")).build(CH_SIMS_V2).train()
@@ -45,7 +46,7 @@ def main() -> None:
         times: dict[bool, list[float]] = {True: [], False: []}
         for turn in range(options.repeats + 1):
             for native, found in times.items():
-                with attention_in_c(native):
+                with in_c(native):
                     seconds = step(model, optimizer, batch)
                 if turn:
                     found.append(seconds)
@@ -58,7 +59,7 @@ def main() -> None:
             f"{processor()}; PyTorch {torch.__version__}, {options.threads} thread; batch 32 of full length; medians "
             f"of {options.repeats} steps, turn by turn.",
             "",
-            "| mixup_part | PyTorch's attention (ms) | in C (ms) | faster |",
+            "| mixup_part | PyTorch (ms) | attention, KAN and linear layers in C (ms) | faster |",
             "|---|---|---|---|",
             *lines,
         ],
@@ -66,15 +67,17 @@ def main() -> None:
 
 
 @contextmanager
-def attention_in_c(on: bool) -> Iterator[None]:
+def in_c(on: bool) -> Iterator[None]:
     """Use the C code inside the block, or not."""
-    whole = small_heads._library
+    whole = [module._library for module in MODULES]
     if not on:
-        small_heads._library = lambda: None  # type: ignore[assignment]
+        for module in MODULES:
+            module._library = lambda: None  # type: ignore[assignment]
     try:
         yield
     finally:
-        small_heads._library = whole
+        for module, library in zip(MODULES, whole, strict=True):
+            module._library = library  # type: ignore[assignment]
 
 
 def step(model: SentimentModel, optimizer: torch.optim.Optimizer, batch: Batch) -> float:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from imlcmm.errors import ModelError
 from imlcmm.modules.dropout import Dropout
+from imlcmm.modules.linear import Linear
 from imlcmm.modules.native.small_heads import attend, suits
 
 Activation = Literal["relu", "gelu"]
@@ -47,9 +48,9 @@ class Attention(nn.Module):
             raise ModelError(f"a width of {width} is no multiple of {heads} attention heads; change one of them")
         self.heads = heads
         inner = width if head_width is None else heads * head_width
-        self.query = nn.Linear(width, inner, bias=bias)
-        self.key_value = nn.Linear(width, 2 * inner, bias=bias)
-        self.out = nn.Linear(inner, width)
+        self.query = Linear(width, inner, bias=bias)
+        self.key_value = Linear(width, 2 * inner, bias=bias)
+        self.out = Linear(inner, width)
 
     def forward(
         self,
@@ -110,10 +111,10 @@ class TransformerLayer(nn.Module):
         self.attention = Attention(width, heads, head_width=head_width, bias=bias)
         self.feedforward = nn.Sequential(
             nn.LayerNorm(width),
-            nn.Linear(width, feedforward),
+            Linear(width, feedforward),
             nn.ReLU() if activation == "relu" else nn.GELU(),
             Dropout(dropout if inner_dropout is None else inner_dropout),
-            nn.Linear(feedforward, width),
+            Linear(feedforward, width),
         )
         self.dropout = Dropout(dropout)
         self.read_dropout = Dropout(read_dropout)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from imlcmm.modules.linear import Linear
+
 
 class AttentionPool(nn.Module):
     """Average a sequence with learned weights (IML-CMM equations 12-14)."""
@@ -11,7 +13,7 @@ class AttentionPool(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         """Build the scorer; `hidden` is the width of the attention space."""
         super().__init__()
-        self.score = nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
+        self.score = nn.Sequential(Linear(width, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
 
     def forward(
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]

@@ -7,16 +7,14 @@
 
    Layout in memory: x rows by inputs; W slots by inputs by outputs; y rows by outputs. Outputs come in blocks of 32. */
 
-#include "tiles.h"
+#include "product.h"
 
 enum { ROWS_OF_WEIGHTS = 512, ROWS_OF_INPUTS = 1024 };
 
-typedef struct { Tile upper, rest; } Split;
 typedef struct { int splines; float low, step; } Grid;            /* of the extended grid: its left end, its intervals */
 typedef struct { const float *x, *w; long rows, inputs, outputs; Grid grid; } Layer;
 
 static inline __m512 constant(float value) { return _mm512_set1_ps(value); }
-static inline __mmask16 first_of(long count) { return count >= BLOCK ? 0xffff : count <= 0 ? 0 : (1 << count) - 1; }
 static inline __m512 sigmoid(__m512 x) {
     return _mm512_div_ps(constant(1), _mm512_add_ps(constant(1), power_of_two(_mm512_mul_ps(x, constant(-LOG2_E)))));
 }
@@ -31,27 +29,6 @@ static inline __m512 cell_of(__m512 x, Grid grid, __m512 *place) {
 }
 
 /* ---- the tiles of the factors ---- */
-
-/* The nearest bfloat16 in the upper bits, and what it leaves. Its rest has either sign: cut off instead of rounded, the
-   product of two rests, which is left out, would always pull the same way. */
-static inline void halve(__m512 x, __m512 *upper, __m512 *rest) {
-    const __m512i half = _mm512_set1_epi32(0x8000);
-    *upper = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), half));
-    *rest = _mm512_sub_ps(x, _mm512_castsi512_ps(upper_bits(*upper)));
-    *rest = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(*rest), half));
-}
-
-static inline void put(Split *tile, int row, __m512i upper, __m512i rest) {
-    _mm512_store_si512(tile->upper.value[row], upper);
-    _mm512_store_si512(tile->rest.value[row], rest);
-}
-
-static inline void put_halves(Split *tile, int row, __m512i (*together)(__m512, __m512), __m512 a, __m512 b) {
-    __m512 upper[2], rest[2];
-    halve(a, &upper[0], &rest[0]);
-    halve(b, &upper[1], &rest[1]);
-    put(tile, row, together(upper[0], upper[1]), together(rest[0], rest[1]));
-}
 
 /* One row of 32 values in the planes of all slots; a slot's tiles lie `apart` from those of the slot before. */
 static void put_features(Split *tiles, long apart, int row, __m512 a, __m512 b, Grid grid) {
@@ -88,65 +65,6 @@ static void put_features(Split *tiles, long apart, int row, __m512 a, __m512 b, 
         put(tiles + s * apart, row, high, low);
     }
     put(tiles + grid.splines * apart, row, upper[4], rest[4]);
-}
-
-/* The right factor of 32 rows of numbers by 16 columns: `column` and `row` are the distances in memory. */
-static void put_pairs(Split *tile, const float *from, long rows, long columns, long row, long column) {
-    const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                                              _mm512_set1_epi32((int)column));
-    __mmask16 wanted = first_of(columns);
-    for (int p = 0; p < BLOCK; p++) {
-        __m512 pair[2];
-        for (int e = 0; e < 2; e++) {
-            __mmask16 mask = 2 * p + e < rows ? wanted : 0;
-            const float *line = from + (2 * p + e) * row;
-            pair[e] = column == 1 ? _mm512_maskz_loadu_ps(mask, line)
-                                  : _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places, line, 4);
-        }
-        put_halves(tile, p, paired, pair[0], pair[1]);
-    }
-}
-
-/* The left factor of 16 rows of numbers by 32 columns. */
-static void put_rows(Split *tile, const float *from, long rows, long row) {
-    for (int r = 0; r < BLOCK; r++) {
-        __mmask16 mask = r < rows ? 0xffff : 0;
-        __m512 a = _mm512_maskz_loadu_ps(mask, from + r * row), b = _mm512_maskz_loadu_ps(mask, from + r * row + BLOCK);
-        put_halves(tile, r, joined, a, b);
-    }
-}
-
-/* ---- the product ---- */
-
-/* 32 rows by 32 columns of a product of `depth` tiles, added to c or put there; the small halves' product is left out.
-   Only `rows` of them are wanted. */
-static void multiply(const Split *left[2], const Split *right[2], int depth, float *c, long row, int add, long rows) {
-    float spare[PAIR * PAIR] __attribute__((aligned(64)));
-    float *to = rows < PAIR ? spare : c;
-    long line = rows < PAIR ? PAIR : row;
-    if (rows < PAIR && add)
-        for (int r = 0; r < rows; r++) memcpy(spare + r * PAIR, c + r * row, PAIR * sizeof(float));
-    if (add) {
-        _tile_loadd(0, to, line * 4);              _tile_loadd(1, to + BLOCK, line * 4);
-        _tile_loadd(2, to + BLOCK * line, line * 4); _tile_loadd(3, to + BLOCK * line + BLOCK, line * 4);
-    } else {
-        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-    }
-    for (int k = 0; k < depth; k++) {
-        _tile_loadd(4, &left[0][k].upper, 64);
-        _tile_loadd(6, &right[0][k].rest, 64);  _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, &right[1][k].rest, 64);  _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, &left[1][k].upper, 64);  _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(6, &right[0][k].upper, 64); _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, &right[1][k].upper, 64); _tile_dpbf16ps(1, 4, 7);
-        _tile_dpbf16ps(2, 5, 6);                _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(4, &left[0][k].rest, 64);   _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, &left[1][k].rest, 64);   _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_stored(0, to, line * 4);              _tile_stored(1, to + BLOCK, line * 4);
-    _tile_stored(2, to + BLOCK * line, line * 4); _tile_stored(3, to + BLOCK * line + BLOCK, line * 4);
-    if (rows < PAIR)
-        for (int r = 0; r < rows; r++) memcpy(c + r * row, spare + r * PAIR, PAIR * sizeof(float));
 }
 
 /* ---- the three passes ---- */

@@ -9,11 +9,9 @@ from torch import Tensor
 
 from imlcmm.modules.bspline import UniformGrid
 from imlcmm.modules.native.build import AMX, library
-from imlcmm.modules.native.threads import in_threads
+from imlcmm.modules.native.threads import BLOCK, in_threads, share
 
 ORDER = 3
-# The C code takes outputs and inputs in blocks of so many.
-BLOCK = 32
 
 
 class _Grid(ctypes.Structure):
@@ -55,7 +53,7 @@ def forward(
     x, weight = x.contiguous(), weight.contiguous()
     y = x.new_empty(len(x), weight.shape[2])
     layer, call = _layer(x, weight, grid), _library().kan_forward  # type: ignore[union-attr]
-    in_threads(len(x), _share(len(x)), lambda first, last: call(layer, y.data_ptr(), first, last))
+    in_threads(len(x), share(len(x)), lambda first, last: call(layer, y.data_ptr(), first, last))
     return y
 
 
@@ -84,7 +82,7 @@ def input_gradient(
     x, weight, slope = x.contiguous(), weight.contiguous(), slope.contiguous()
     found = torch.empty_like(x)
     layer, call = _layer(x, weight, grid), _library().kan_to_inputs  # type: ignore[union-attr]
-    in_threads(len(x), _share(len(x)), lambda first, last: call(layer, slope.data_ptr(), found.data_ptr(), first, last))
+    in_threads(len(x), share(len(x)), lambda first, last: call(layer, slope.data_ptr(), found.data_ptr(), first, last))
     return found
 
 
@@ -104,8 +102,3 @@ def _layer(x: Tensor, weight: Tensor, grid: UniformGrid) -> _Layer:
     """Describe a layer; the grid begins where its first spline does."""
     extended = _Grid(grid.slots, grid.low - grid.order * grid.step, grid.step)
     return _Layer(x.data_ptr(), weight.data_ptr(), *x.shape, weight.shape[2], extended)
-
-
-def _share(rows: int) -> int:
-    """Give each thread one range of rows, a whole number of blocks: the weights are laid out once for each range."""
-    return max(1, -(-rows // torch.get_num_threads() // BLOCK)) * BLOCK

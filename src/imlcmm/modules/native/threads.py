@@ -7,6 +7,9 @@ import torch
 
 from imlcmm.errors import ModelError
 
+# Rows and columns that the products in C take at a time.
+BLOCK = 32
+
 
 def in_threads(count: int, size: int, job: Callable[[int, int], int]) -> None:
     """Do a job for ranges of `size` of `count` things, or for all at once on one thread.
@@ -22,3 +25,8 @@ def in_threads(count: int, size: int, job: Callable[[int, int], int]) -> None:
             failed = max(pool.map(lambda first: job(first, min(first + size, count)), range(0, count, size)))
     if failed:
         raise ModelError("there is not enough memory for this batch; take a smaller batch size")
+
+
+def share(rows: int) -> int:
+    """Give each thread one range of rows, in whole blocks: the right factor is laid out once for each range."""
+    return max(1, -(-rows // torch.get_num_threads() // BLOCK)) * BLOCK

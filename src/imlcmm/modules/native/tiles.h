@@ -14,7 +14,7 @@
 enum { BLOCK = 16, PAIR = 32 };
 static const float LOG2_E = 1.44269504f;
 
-typedef struct { uint16_t value[BLOCK][PAIR]; } Tile;             /* bfloat16 */
+typedef struct { uint16_t value[BLOCK][PAIR]; } __attribute__((aligned(64))) Tile;         /* bfloat16 */
 
 /* Ask the kernel for the tiles once in a process; 0 where it grants them. */
 int tiles_available(void) {
@@ -47,6 +47,15 @@ static inline __m512 remainder_of(__m512 x) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(rest), _mm512_set1_epi32(0x8000)));
 }
 
+/* The nearest bfloat16 in the upper bits, and what it leaves. Its rest has either sign: cut off instead of rounded, the
+   product of two rests, which is left out, would always pull the same way. */
+static inline void halve(__m512 x, __m512 *upper, __m512 *rest) {
+    const __m512i half = _mm512_set1_epi32(0x8000);
+    *upper = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), half));
+    *rest = _mm512_sub_ps(x, _mm512_castsi512_ps(upper_bits(*upper)));
+    *rest = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(*rest), half));
+}
+
 /* Upper halves of two rows, value beside value. */
 static inline __m512i paired(__m512 first, __m512 second) {
     return _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(first), 16), upper_bits(second));
@@ -71,4 +80,28 @@ static inline __m512 power_of_two(__m512 x) {
     y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(6.931472028e-1f));
     y = _mm512_fmadd_ps(y, f, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(y, whole);
+}
+
+/* Turn 16 rows of 16 numbers, or of 16 pairs of bfloat16, into columns. */
+static inline void transpose(__m512i row[BLOCK]) {
+    __m512i a[BLOCK], b[BLOCK];
+    for (int i = 0; i < BLOCK; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
+    }
+    for (int i = 0; i < BLOCK; i += 4)
+        for (int j = 0; j < 2; j++) {
+            b[i + 2 * j] = _mm512_unpacklo_epi64(a[i + j], a[i + 2 + j]);
+            b[i + 2 * j + 1] = _mm512_unpackhi_epi64(a[i + j], a[i + 2 + j]);
+        }
+    for (int i = 0; i < 4; i++)                                   /* now every 128 bits hold 4 rows of one column */
+        for (int j = 0; j < 2; j++) {
+            a[8 * j + i] = _mm512_shuffle_i32x4(b[8 * j + i], b[8 * j + 4 + i], 0x88);
+            a[8 * j + 4 + i] = _mm512_shuffle_i32x4(b[8 * j + i], b[8 * j + 4 + i], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        int column = i % 4 + 4 * (i / 4);
+        row[column] = _mm512_shuffle_i32x4(a[i], a[8 + i], 0x88);
+        row[column + 8] = _mm512_shuffle_i32x4(a[i], a[8 + i], 0xdd);
+    }
 }
