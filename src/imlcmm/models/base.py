@@ -39,6 +39,9 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
     needs: ClassVar[tuple[str, ...]] = ()
     """The modalities without which it would say the same of every clip; the others may be absent from a data set."""
 
+    averages: ClassVar[tuple[str, ...]] = ()
+    """The modalities of which it reads nothing but the mean over time, so that training need not load their frames."""
+
     learns_unlabelled_clips: ClassVar[bool] = False
     """Whether clips without labels teach the model anything."""
 

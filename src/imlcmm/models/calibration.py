@@ -100,7 +100,7 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
     model.eval()
     judged: dict[str, list[Tensor]] = {}
     seen: set[str] = set()
-    for batch in (beside(model, batch) for batch in clips.batches(batch_size)):
+    for batch in (beside(model, batch) for batch in clips.averaging(model.averages).batches(batch_size)):
         present = {m: mask.any(1) for m, mask in batch.masks.items()}
         seen |= {m for m, rows in present.items() if rows.any()}
         for subset in SUBSETS:

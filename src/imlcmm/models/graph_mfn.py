@@ -11,6 +11,7 @@ from imlcmm.models.base import SentimentModel
 from imlcmm.models.mfn import two_layers, with_previous
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.gated_memory import GatedMemory
+from imlcmm.modules.linear import Linear
 from imlcmm.modules.pooling import last_step
 from imlcmm.modules.recurrent import ParallelLSTMs
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
@@ -40,7 +41,7 @@ class DynamicFusionGraph(nn.Module):
         for network in (self.pair_nodes, self.triple_node):
             network.requires_grad_(not frozen)
         edges = 2 * len(self.pairs) + 2 * (len(widths) + len(self.pairs)) + 1
-        self.efficacies = nn.Sequential(linear_node(sum(widths), node), nn.Linear(node, edges))
+        self.efficacies = nn.Sequential(linear_node(sum(widths), node), Linear(node, edges))
         self.out = linear_node(everything + node, node)
 
     def forward(self, singles: list[Float[Tensor, "steps batch _"]]) -> Float[Tensor, "steps batch node"]:
@@ -122,7 +123,7 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
         hidden = [text_hidden, audio_hidden, vision_hidden]
         self.hidden = hidden
         self.lstms = ParallelLSTMs([self.inputs.widths[m] for m in MODALITIES], hidden)
-        self.singles = nn.ModuleList(nn.Sequential(nn.Linear(2 * h, h), nn.ReLU()) for h in hidden)
+        self.singles = nn.ModuleList(nn.Sequential(Linear(2 * h, h), nn.ReLU()) for h in hidden)
         self.graph = DynamicFusionGraph(hidden, node, frozen=frozen_graph)
         self.proposal = two_layers(node, proposal_hidden, memory, proposal_dropout)
         self.memory = GatedMemory(node, memory, (keep_hidden, admit_hidden), (keep_dropout, admit_dropout))
@@ -141,4 +142,4 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
 
 def linear_node(width: int, out: int) -> nn.Sequential:
     """Build the two linear layers of a node."""
-    return nn.Sequential(nn.Linear(width, INNER), nn.Linear(INNER, out))
+    return nn.Sequential(Linear(width, INNER), Linear(INNER, out))

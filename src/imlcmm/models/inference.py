@@ -22,7 +22,7 @@ def predict_split(
 ) -> dict[str, np.ndarray]:
     """Predict every clip of a split in order: (clips,) sentiment of each head; `change` is done to each batch first."""
     model.eval()
-    batches = split.batches(batch_size)
+    batches = (split if change else split.averaging(model.averages)).batches(batch_size)
     found = [heads_of(model(beside(model, batch))) for batch in (map(change, batches) if change else batches)]
     return {head: torch.cat([values[head] for values in found]).float().cpu().numpy() for head in found[0]}
 

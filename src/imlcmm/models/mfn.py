@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
+from imlcmm.modules.dropout import Dropout
 from imlcmm.modules.gated_memory import GatedMemory
+from imlcmm.modules.linear import Linear
 from imlcmm.modules.pooling import last_step
 from imlcmm.modules.recurrent import ParallelLSTMs
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
@@ -108,4 +110,4 @@ class MFN(SentimentModel):
 
 def two_layers(width: int, hidden: int, out: int, dropout: float) -> nn.Sequential:
     """Build two dense layers with ReLU and dropout between."""
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, out))
+    return nn.Sequential(Linear(width, hidden), nn.ReLU(), Dropout(dropout), Linear(hidden, out))

@@ -38,6 +38,7 @@ class UtteranceFusion(SentimentModel):
     Audio and vision are averaged over real frames, where the reference averages padding too.
     """
 
+    averages: ClassVar = ("audio", "vision")
     fusion: nn.Module
 
     def __init__(self, spec: DataSpec, encoders: SubnetworkSizes) -> None:

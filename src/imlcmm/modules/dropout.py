@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _LEVELS = 1 << 16
 
@@ -19,10 +20,15 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Drop while training."""
-        if not self.training or self.p in (0, 1) or x.device.type != "cpu" or torch.compiler.is_compiling():
-            return super().forward(x)
-        dropped: Tensor = _Drop.apply(x, round(self.p * _LEVELS))
-        return dropped
+        return drop(x, self.p) if self.training else x
+
+
+def drop(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
+    """Zero values with a probability, as the module does while training."""
+    if p in (0, 1) or x.device.type != "cpu" or torch.compiler.is_compiling():
+        return F.dropout(x, p)
+    dropped: Tensor = _Drop.apply(x, round(p * _LEVELS))
+    return dropped
 
 
 class _Drop(torch.autograd.Function):

@@ -1,9 +1,15 @@
 """A memory over several modalities, kept and changed by gates (Zadeh et al. 2018, "Multi-view Gated Memory")."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from imlcmm.modules.dropout import drop
+from imlcmm.modules.linear import trained_linear
 
 
 class GatedMemory(nn.Module):
@@ -28,20 +34,14 @@ class GatedMemory(nn.Module):
     ) -> Float[Tensor, "steps batch memory"]:
         """Give the memory after each step."""
         weights, biases = ([getattr(layer, name) for layer in self.enter] for name in ("weight", "bias"))
-        outside = F.linear(entering, torch.cat([w[:, : self.width] for w in weights]), torch.cat(biases))
+        product = trained_linear if self.training else F.linear
+        outside = product(entering, torch.cat([w[:, : self.width] for w in weights]), torch.cat(biases))
         inside = torch.cat([w[:, self.width :] for w in weights]).T.contiguous()
-        gates = torch.block_diag(*(layer.weight for layer in self.gate)).T.contiguous()
-        bias = torch.cat([layer.bias for layer in self.gate])
-        kept = self._kept(outside)
-        memory, memories = torch.zeros_like(proposed[0]), []
-        for t, (step, proposal) in enumerate(zip(outside.unbind(0), proposed.unbind(0), strict=True)):
-            hidden = torch.addmm(step, memory, inside).relu()
-            if kept is not None:
-                hidden = hidden * kept[t]
-            keep, admit = torch.addmm(bias, hidden, gates).sigmoid().chunk(2, dim=-1)
-            memory = keep * memory + admit * proposal
-            memories.append(memory)
-        return torch.stack(memories)
+        outside, proposed = (x.to(inside.dtype) for x in (outside, proposed))  # autocast may have narrowed them
+        keep, keep_bias, admit, admit_bias = (p for layer in self.gate for p in layer.parameters())
+        gates = (keep.T.contiguous(), keep_bias, admit.T.contiguous(), admit_bias)
+        memories: Tensor = _Recurrence.apply(outside, proposed, self._kept(outside), inside, *gates)
+        return memories
 
     def _kept(self, like: Tensor) -> Tensor | None:
         """Draw the dropout of all steps at once, already scaled."""
@@ -49,4 +49,63 @@ class GatedMemory(nn.Module):
             return None
         sizes = [layer.out_features for layer in self.enter]
         parts = torch.ones_like(like).split(sizes, dim=-1)
-        return torch.cat([F.dropout(part, p) for part, p in zip(parts, self.dropout, strict=True)], dim=-1)
+        return torch.cat([drop(part, p) for part, p in zip(parts, self.dropout, strict=True)], dim=-1)
+
+
+class _Recurrence(torch.autograd.Function):
+    """m(t) = keep · m(t-1) + admit · proposal(t); each weight gets its gradient by one product after the loop."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        outside: Tensor,
+        proposed: Tensor,
+        kept: Tensor | None,
+        inside: Tensor,
+        keep: Tensor,
+        keep_bias: Tensor,
+        admit: Tensor,
+        admit_bias: Tensor,
+    ) -> Tensor:
+        (steps, batch, width), border = proposed.shape, len(keep)
+        hidden, memories, memory = torch.empty_like(outside), torch.empty_like(proposed), torch.zeros_like(proposed[0])
+        opened = proposed.new_empty(steps, 2, batch, width)
+        for t in range(steps):
+            torch.addmm(outside[t], memory, inside, out=hidden[t]).relu_()
+            if kept is not None:
+                hidden[t].mul_(kept[t])
+            torch.addmm(keep_bias, hidden[t, :, :border], keep, out=opened[t, 0])
+            torch.addmm(admit_bias, hidden[t, :, border:], admit, out=opened[t, 1])
+            opened[t].sigmoid_()
+            memory = torch.mul(opened[t, 0], memory, out=memories[t]).addcmul_(opened[t, 1], proposed[t])
+        ctx.save_for_backward(proposed, kept, inside, keep, admit, hidden, opened, memories)
+        return memories
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        proposed, kept, inside, keep, admit, hidden, opened, memories = ctx.saved_tensors
+        border = len(keep)
+        before = torch.cat([torch.zeros_like(memories[:1]), memories[:-1]])
+        to_gates = torch.stack([before, proposed], dim=1) * opened * (1 - opened)
+        to_hidden = hidden > 0 if kept is None else kept * (hidden > 0)
+        of_memory, of_gates, of_hidden = slope.clone(), torch.empty_like(opened), torch.empty_like(hidden)
+        for t in range(len(slope) - 1, -1, -1):
+            torch.mul(of_memory[t], to_gates[t], out=of_gates[t])
+            torch.mm(of_gates[t, 0], keep.T, out=of_hidden[t, :, :border])
+            torch.mm(of_gates[t, 1], admit.T, out=of_hidden[t, :, border:])
+            of_hidden[t].mul_(to_hidden[t])
+            if t:
+                of_memory[t - 1].addcmul_(of_memory[t], opened[t, 0]).addmm_(of_hidden[t], inside.T)
+        of_keep, of_admit = (of_gates[:, each].flatten(0, 1) for each in range(2))
+        flat = hidden.flatten(0, 1)
+        return (
+            of_hidden,
+            of_memory * opened[:, 1],
+            None,
+            before.flatten(0, 1).T @ of_hidden.flatten(0, 1),
+            flat[:, :border].T @ of_keep,
+            of_keep.sum(0),
+            flat[:, border:].T @ of_admit,
+            of_admit.sum(0),
+        )

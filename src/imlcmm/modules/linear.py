@@ -2,8 +2,9 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from imlcmm.modules.native.linear_layer import linear, suits
+from imlcmm.modules.native import linear_layer
 
 
 class Linear(nn.Linear):
@@ -11,6 +12,14 @@ class Linear(nn.Linear):
 
     def forward(self, input: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """Map (..., in) to (..., out)."""
-        if self.training and suits(input, self.weight):
-            return linear(input, self.weight, self.bias)
-        return super().forward(input)
+        return trained_linear(input, self.weight, self.bias) if self.training else super().forward(input)
+
+
+def trained_linear(
+    x: Float[Tensor, "*rows inputs"],
+    weight: Float[Tensor, "outputs inputs"],
+    bias: Float[Tensor, " outputs"] | None = None,
+) -> Float[Tensor, "*rows outputs"]:
+    """Compute x Wᵀ + b while training: in C where the processor has AMX and the layer is large, else by PyTorch."""
+    compute = linear_layer.linear if linear_layer.suits(x, weight) else F.linear
+    return compute(x, weight, bias)

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from imlcmm.modules.linear import trained_linear
+
 
 def run_lstm(
     lstm: nn.LSTM, sequence: Float[Tensor, "batch steps width"]
 ) -> tuple[Float[Tensor, "steps batch hidden"], Float[Tensor, "steps batch hidden"]]:
     """Give the hidden and the cell states of every step of a one-way LSTM with one layer."""
     from_input, from_state, input_bias, state_bias = lstm.all_weights[0]
-    entered = F.linear(sequence, from_input, input_bias + state_bias).transpose(0, 1).to(from_state.dtype)
+    product = trained_linear if lstm.training else F.linear
+    entered = product(sequence, from_input, input_bias + state_bias).transpose(0, 1).to(from_state.dtype)
     hidden, cells = _Recurrence.apply(entered, from_state.T)
     return hidden, cells
 

@@ -99,11 +99,12 @@ def train(
         open_folder(folder, seed_folder, description, resume)
     if not (seed_folder / METRICS).exists():
         model.prepare(clips)
+        others, judged = (c if c is None else c.averaging(model.averages) for c in (unlabelled, valid))
         loader_for = partial(
-            training_loader, clips, unlabelled, batch_size=how.batch_size, seed=how.seed, repeats=how.repeats,
-            window=how.window, workers=options.workers, passes=model.passes,
+            training_loader, clips.averaging(model.averages), others, batch_size=how.batch_size, seed=how.seed,
+            repeats=how.repeats, window=how.window, workers=options.workers, passes=model.passes,
         )  # fmt: skip
-        validation = None if valid is None else validation_loader(valid, how.batch_size)
+        validation = None if judged is None else validation_loader(judged, how.batch_size)
         module = TrainingModule(model, how, loader_for)
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:

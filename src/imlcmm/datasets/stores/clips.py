@@ -1,6 +1,6 @@
 """Clips as the models meet them: memory-mapped, given out in padded batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import SupportsIndex
 
 import numpy as np
@@ -29,9 +29,11 @@ class ClipDataset(Dataset[int]):
         oracle: (clips, subsets, levels) posterior of the label in simulated data, otherwise None.
     """
 
-    def __init__(self, files: SplitFiles, spec: DataSpec, positions: np.ndarray) -> None:
-        """Take clips of a split by their positions in its files; `SentimentData` and `subset` call this."""
-        self._files, self._positions = files, positions
+    def __init__(
+        self, files: SplitFiles, spec: DataSpec, positions: np.ndarray, averages: frozenset[str] = frozenset()
+    ) -> None:
+        """Take clips of a split by their positions in its files; `SentimentData` and the views of it call this."""
+        self._files, self._positions, self._averages = files, positions, averages
         self.spec, self.split = spec, files.split
         columns = files.columns
         self.labels = torch.from_numpy(columns["labels"][positions])
@@ -80,7 +82,14 @@ class ClipDataset(Dataset[int]):
 
     def subset(self, rows: Rows) -> "ClipDataset":
         """View some of the clips, in the given order, as a data set of their own (rows count from 0 again)."""
-        return ClipDataset(self._files, self.spec, self._positions[_row_numbers(rows, len(self))])
+        return ClipDataset(self._files, self.spec, self._positions[_row_numbers(rows, len(self))], self._averages)
+
+    def averaging(self, modalities: Collection[str]) -> "ClipDataset":
+        """View the clips with some modalities averaged over time: `batch` gives the real frames' mean as one step.
+
+        For models that read no more of them; the frames are read once, however often the clips are.
+        """
+        return ClipDataset(self._files, self.spec, self._positions, frozenset(modalities))
 
     def sample(self, share: float) -> "ClipDataset":
         """Draw a share of the clips, at least one and always the same ones, kept in order.
@@ -159,7 +168,10 @@ class ClipDataset(Dataset[int]):
         return spans, max(1, *(end - begin for begin, end in spans)) if spans else 1
 
     def _padded(self, modality: str, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Copy the frames and the validity of some clips into padded tensors."""
+        """Copy the frames and the validity of some clips into padded tensors; of an averaged modality, the means."""
+        if modality in self._averages:
+            means, real = self._files.means(modality, positions)
+            return torch.from_numpy(means).unsqueeze(1), torch.from_numpy(real).unsqueeze(1)
         values, valid = self._files.columns[modality], self._files.columns[f"{modality}_valid"]
         spans, steps = self._spans(modality, positions)
         out = torch.zeros(len(spans), steps, values.shape[1])

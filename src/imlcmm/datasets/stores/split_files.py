@@ -27,6 +27,7 @@ class SplitFiles:
         """Map the tensors."""
         self.folder, self.split = folder, split
         self.columns = map_columns(folder / f"{split}.safetensors")
+        self._means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def __reduce__(self) -> tuple[type["SplitFiles"], tuple[Path, str]]:
         """Let worker processes map the files again instead of receiving a copy of the data."""
@@ -44,6 +45,26 @@ class SplitFiles:
         except (ValueError, OSError) as error:
             raise DataError(f"{path} is damaged: it {error}; convert the data set again") from error
         return names
+
+    def means(self, modality: str, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Average the valid frames of some clips; each clip is averaged once.
+
+        Returns:
+            (clips, width) float32, zeros without a valid frame, and (clips,) bool, True where there is one.
+        """
+        values, valid = self.columns[modality], self.columns[f"{modality}_valid"]
+        offsets = self.columns[f"{modality}_offsets"]
+        if modality not in self._means:
+            clips = len(offsets) - 1
+            self._means[modality] = np.zeros((clips, values.shape[1]), np.float32), np.full(clips, -1, np.int64)
+        means, counts = self._means[modality]
+        for position in np.unique(positions[counts[positions] < 0]):
+            begin, end = offsets[position : position + 2]
+            real = values[begin:end][valid[begin:end] > 0]
+            counts[position] = len(real)
+            if len(real):
+                means[position] = real.mean(axis=0, dtype=np.float64)
+        return means[positions], counts[positions] > 0
 
 
 def check_columns(files: SplitFiles, entry: dict[str, Any], spec: DataSpec) -> None:
