@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from imlcmm.modules.kan import KAN
 from imlcmm.modules.linear_algebra import use_onednn_matmul
 from imlcmm.modules.mlp import EqualSizeMLP
+from imlcmm.modules.native import kan_layer
 
 PASSES = ("forward", "to weights", "to x too")
 
@@ -191,7 +192,8 @@ def main() -> None:
         "",
         *table(options.repeats, clock),
     ]
-    write_section(f"KAN layer: {threads}, {product}, {'tuned' if tunables else 'default'} allocator", lines)
+    layer = "KAN layer in C" if kan_layer._library() else "KAN layer of PyTorch's operations"
+    write_section(f"{layer}: {threads}, {product}, {'tuned' if tunables else 'default'} allocator", lines)
     print("\n".join([allocator, *lines]))
 
 

@@ -25,6 +25,7 @@ from imlcmm.models import admit_model, import_path
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
 from imlcmm.models.checkpoint import load_checkpoint
+from imlcmm.modules.linear_algebra import zero_denormals
 from imlcmm.training import model_card
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
@@ -59,6 +60,7 @@ class TrainerOptions:
     workers: int = 0
 
 
+@zero_denormals()
 def train(
     model: SentimentModel,
     data: SentimentData,
