@@ -2,8 +2,9 @@
 
 import pytest
 
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.models import LF_DNN
+from imlcmm.training import tune as tuning
 from imlcmm.training.fit import TrainerOptions
 from imlcmm.training.recipe import Recipe, shipped_recipe
 from imlcmm.training.run import load_run
@@ -13,8 +14,8 @@ QUIET = TrainerOptions(accelerator="cpu", progress=False)
 START = shipped_recipe("simsv2", LF_DNN)
 
 
-def search(data, folder, trials):
-    return tune(LF_DNN, data, START, folder=folder, trials=trials, fixed={"epochs": 1}, trainer=QUIET)
+def search(data, folder, trials, **options):
+    return tune(LF_DNN, data, START, folder=folder, trials=trials, fixed={"epochs": 1}, trainer=QUIET, **options)
 
 
 def test_the_best_on_validation_becomes_a_recipe(simulated, tmp_path):
@@ -32,6 +33,37 @@ def test_the_best_on_validation_becomes_a_recipe(simulated, tmp_path):
     assert "3 trials" in search(simulated, tmp_path, 3).source
     assert (tmp_path / "trial-1" / "run.json").stat().st_mtime_ns == stamp
     assert search(simulated, tmp_path, 3) == search(simulated, tmp_path, 3)
+
+
+@pytest.mark.slow
+def test_a_cluster_searches_as_processes_here(simulated, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    found = [search(simulated, tmp_path / str(ray), 3, jobs=2, ray=ray) for ray in (None, "local")]
+    assert found[0] == found[1]
+    scores = [sorted(p.read_bytes() for p in tmp_path.glob(f"{ray}/*/seed-*/metrics.json")) for ray in (None, "local")]
+    assert len(scores[0]) == 3
+    assert scores[0] == scores[1]
+
+
+def test_a_trial_that_fails_is_told_and_the_others_count(simulated, tmp_path, monkeypatch, capsys):
+    whole = tuning.train_seeds
+
+    def failing(*arguments, folder, **options):
+        if folder.name == "trial-0":
+            raise TrainingError("no luck")
+        return whole(*arguments, folder=folder, **options)
+
+    monkeypatch.setattr(tuning, "train_seeds", failing)
+    assert "1 trials" in search(simulated, tmp_path, 2).source
+    assert "trial 0 failed: no luck" in capsys.readouterr().err
+
+
+def test_an_address_without_a_cluster_is_one_line(simulated, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    with pytest.raises(ImlcmmError, match=r"the Ray cluster at 127\.0\.0\.1:1 cannot be reached: .*refused"):
+        search(simulated, tmp_path, 1, ray="127.0.0.1:1")
 
 
 def test_values_have_paths():

@@ -86,6 +86,8 @@ def tune(
     trials: int = 30,
     seeds: int = 1,
     epochs: int | None = None,
+    jobs: int = 1,
+    ray: str | None = None,
     folder: Path | None = None,
 ) -> None:
     """Search a model's hyper-parameters on the validation split, and write a recipe for `imlcmm train --recipe`.
@@ -98,6 +100,9 @@ def tune(
         trials: Finished trials in all; a study that was interrupted goes on.
         seeds: Seeds of each trial.
         epochs: Epochs of each trial at most, if not the recipe's.
+        jobs: Trials at a time; those of one round do not know of each other, so another number searches another way.
+        ray: Address of a Ray cluster to train on (HOST:PORT, auto, or local), whose machines see the same folders; each
+            trial takes one of its processors.
         folder: Folder of the study; default runs/tune-MODEL.
     """
     from imlcmm.datasets.loading import load_dataset
@@ -111,6 +116,7 @@ def tune(
     recipe = search(
         found, opened, shipped_recipe(opened.rules.recipes, found), trials=trials, seeds=seeds,
         folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
+        jobs=jobs, ray=ray,
     )  # fmt: skip
     recipe.write(out)
     show(f"{out} written: {recipe.source}")

@@ -5,7 +5,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,6 +98,17 @@ def cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
             return reply
 
         yield submit
+
+
+@contextmanager
+def pool(here: Executor, ray: str | None) -> Iterator[Callable[..., Future[Any]]]:
+    """Give what submits a call: to a cluster where an address is given, else to an executor on this machine."""
+    if ray:
+        with cluster_pool(ray) as submit:
+            yield submit
+    else:
+        with here:
+            yield here.submit
 
 
 @contextmanager

@@ -1,18 +1,25 @@
 """Search a model's hyper-parameters by the validation split alone."""
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from imlcmm.datasets.stores.sentiment_data import SentimentData
-from imlcmm.errors import TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError
+from imlcmm.jobs.cluster import pool
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
+from imlcmm.progress import Progress
 from imlcmm.training.fit import TrainerOptions, train_seeds
 from imlcmm.training.recipe import Recipe, build_model, optimization_of
 
@@ -33,6 +40,8 @@ def tune(
     seeds: int = 1,
     fixed: Mapping[str, Any] | None = None,
     trainer: TrainerOptions | None = None,
+    jobs: int = 1,
+    ray: str | None = None,
 ) -> Recipe:
     """Try hyper-parameters, the recipe's first, and keep those with the least error on validation.
 
@@ -48,12 +57,20 @@ def tune(
         seeds: Seeds of each trial, whose mean error counts.
         fixed: Options of `Optimization` that all trials share, such as fewer epochs.
         trainer: Where to train.
+        jobs: Trials at a time, each in a process with its share of the cores; those of one round know the rounds before
+            alone, so another number searches another way.
+        ray: Address of a Ray cluster that trains a round's trials, whose machines see the same folders; each takes one
+            of its processors, so that the results are those of one thread here.
 
     Raises:
         TrainingError: If nothing is to be tried, or every trial failed.
+        ImlcmmError: If there is no cluster at the address.
     """
-    if trials < 1 or seeds < 1:
-        raise TrainingError(f"{trials} trials of {seeds} seeds were asked for; give 1 or more of both")
+    if min(trials, seeds, jobs) < 1:
+        raise TrainingError(
+            f"{trials} trials of {seeds} seeds, {jobs} at a time, were asked for; give 1 or more of each"
+        )
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     fixed = dict(fixed or {})
     if fixed.get("patience", 0) is None:
@@ -64,32 +81,70 @@ def tune(
     name = f"{model.__name__} on {data.checksum}"
     study = open_study(folder / "study.db", name)
 
-    def error(trial: optuna.Trial) -> float:
-        recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
-        how = optimization_of(recipe, **fixed)
-        run = train_seeds(
-            lambda: build_model(model, data.spec, recipe.options), data, how,
-            seeds=range(how.seed, how.seed + seeds), folder=folder / f"trial-{trial.number}", resume=True,
-            trainer=replace(trainer or TrainerOptions(), progress=False),
-        )  # fmt: skip
-        return float(run.scores["mean"]["valid_mae"])
-
     if not study.trials:
         known = {key: nearest(value_of(start, key), values) for key, values in space.items()}
         study.enqueue_trial({key: value for key, value in known.items() if value is not None}, skip_if_exists=True)
     left = trials - len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE]))
-    if left > 0:
-        study.optimize(error, n_trials=left, catch=(TrainingError, RuntimeError), show_progress_bar=True)
+    here = ProcessPoolExecutor(jobs, get_context("spawn")) if jobs > 1 else _Here()
+    threads = 1 if ray else max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    with pool(here, ray) as submit, Progress(total=trials, initial=max(0, trials - left), unit="trial") as bar:
+        for start_of_round in range(0, left, jobs):
+            asked = [study.ask() for _ in range(min(jobs, left - start_of_round))]
+            found = []
+            for trial in asked:
+                recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
+                place = folder / f"trial-{trial.number}"
+                found.append(submit(_error, model, data, recipe, fixed, seeds, place, trainer, threads))
+            for trial, future in zip(asked, found, strict=True):
+                try:
+                    study.tell(trial, future.result())
+                except (ImlcmmError, RuntimeError) as error:
+                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                    bar.write(f"trial {trial.number} failed: {error}", file=sys.stderr)
+                bar.update()
     done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     if not done:
         raise TrainingError(f"no trial came to an end; see what {folder} keeps of them")
     best = study.best_trial
-    found = with_values(start, best.params)
     source = (
         f"tuned on the validation split of {data.path.name}{' (simulated)' if data.simulated else ''}: "
         f"valid MAE {best.value:.4f}, the best of {len(done)} trials"
     )
-    return replace(found, source=source)
+    return replace(with_values(start, best.params), source=source)
+
+
+def _error(
+    model: type[SentimentModel],
+    data: SentimentData,
+    recipe: Recipe,
+    fixed: Mapping[str, Any],
+    seeds: int,
+    folder: Path,
+    trainer: TrainerOptions | None,
+    threads: int | None,
+) -> float:
+    """Train a trial's seeds, on so many threads if a number is given, and give their mean error on validation."""
+    if threads:
+        torch.set_num_threads(threads)
+    how = optimization_of(recipe, **fixed)
+    run = train_seeds(
+        lambda: build_model(model, data.spec, recipe.options), data, how, seeds=range(how.seed, how.seed + seeds),
+        folder=folder, resume=True, trainer=replace(trainer or TrainerOptions(), progress=False),
+    )  # fmt: skip
+    return float(run.scores["mean"]["valid_mae"])
+
+
+class _Here(Executor):
+    """Do each call at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call a function, and give what it gives."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 def open_study(file: Path, name: str) -> optuna.Study:

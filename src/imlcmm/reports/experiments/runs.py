@@ -3,16 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from imlcmm.errors import ImlcmmError, TrainingError
-from imlcmm.jobs.cluster import cluster_pool
+from imlcmm.jobs.cluster import pool
 from imlcmm.progress import Progress
 
 _TICK = 1.0
@@ -107,7 +106,7 @@ def train_settings(
         return sum(min(seeds, len(list((folder / name).glob("seed-*/metrics.json")))) for name in words)
 
     with (
-        _pool(jobs, ray) as submit,
+        pool(ThreadPoolExecutor(jobs), ray) as submit,
         Progress(
             total=seeds * len(words), initial=finished(), unit="seed", desc="training", smoothing=0, miniters=0
         ) as bar,
@@ -144,17 +143,6 @@ def score_each(settings: Iterable[Setting], failures: dict[str, str], score: Cal
     if not found:
         raise TrainingError(f"nothing came to an end; the first failed of: {next(iter(failures.values()))}")
     return found
-
-
-@contextmanager
-def _pool(jobs: int, ray: str | None) -> Iterator[Callable[..., Future[Any]]]:
-    """Give what submits a call, to so many threads here or to a cluster."""
-    if ray:
-        with cluster_pool(ray) as submit:
-            yield submit
-    else:
-        with ThreadPoolExecutor(jobs) as pool:
-            yield pool.submit
 
 
 def _train(folder: Path, words: Sequence[str], jobs: int) -> str | None:
