@@ -16,7 +16,6 @@ from imlcmm.files import cache_folder
 
 SWITCH = "IMLCMM_NATIVE"
 SECONDS = 60
-# What the C files that use tiles need, by their names in /proc/cpuinfo.
 AMX = ("amx_tile", "amx_bf16", "avx512_bf16", "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 logger = logging.getLogger(__name__)
@@ -44,6 +43,12 @@ def library(name: str, features: tuple[str, ...]) -> ctypes.CDLL | None:
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         logger.info(f"{source.name} was not compiled, so that training is slower: {error}")
         return None
+
+
+def tile_library(name: str) -> ctypes.CDLL | None:
+    """Load a C file that uses AMX's tiles; None also where the system does not grant them."""
+    found = library(name, AMX)
+    return None if found is None or found.tiles_available() else found
 
 
 @cache

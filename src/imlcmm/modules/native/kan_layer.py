@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from imlcmm.modules.bspline import UniformGrid
-from imlcmm.modules.native.build import AMX, library
+from imlcmm.modules.native.build import tile_library
 from imlcmm.modules.native.threads import BLOCK, in_threads, share
 
 ORDER = 3
@@ -89,8 +89,8 @@ def input_gradient(
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the C code, with the types of its arguments."""
-    found = library("kan", AMX)
-    if found is None or found.tiles_available():
+    found = tile_library("kan")
+    if found is None:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_long
     found.kan_forward.argtypes = [_Layer, pointer, number, number]

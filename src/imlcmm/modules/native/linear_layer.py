@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from imlcmm.modules.native.build import AMX, library
+from imlcmm.modules.native.build import tile_library
 from imlcmm.modules.native.threads import BLOCK, in_threads, share
 
 # Below this number of rows PyTorch is as fast.
@@ -47,8 +47,8 @@ def linear(
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the C code, with the types of its arguments."""
-    found = library("linear", AMX)
-    if found is None or found.tiles_available():
+    found = tile_library("linear")
+    if found is None:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_long
     found.linear_forward.argtypes = [pointer] * 4 + [number] * 4

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from imlcmm.modules.native.build import AMX, library
+from imlcmm.modules.native.build import tile_library
 from imlcmm.modules.native.threads import in_threads
 
 HEAD_WIDTH = 16
@@ -50,8 +50,8 @@ def attend(
 @cache
 def _library() -> ctypes.CDLL | None:
     """Load the C code, with the types of its arguments."""
-    found = library("attention", AMX)
-    if found is None or found.tiles_available():
+    found = tile_library("attention")
+    if found is None:
         return None
     pointer, number, distance = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
     found.attention_forward.argtypes = [pointer] * 7 + [number] * 3 + [distance] * 2 + [number] * 2
