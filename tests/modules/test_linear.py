@@ -5,6 +5,7 @@ import torch
 
 from imlcmm.modules.linear import Linear
 from imlcmm.modules.native import linear_layer
+from native import same_on_threads, with_gradients
 
 
 @pytest.fixture
@@ -13,12 +14,6 @@ def compiled():
     if found is None:
         pytest.skip("needs a processor with AMX and a compiler")
     return found
-
-
-def with_gradients(layer, x, slope):
-    x = x.clone().requires_grad_()
-    y = layer(x)
-    return y.detach(), *torch.autograd.grad(y, (x, *layer.parameters()), slope)
 
 
 def draw(rows, inputs, outputs, bias=True):
@@ -51,12 +46,7 @@ def test_axes_and_order_in_memory_do_not_matter(compiled):
 
 def test_threads_change_no_bit(compiled):
     layer, x, slope = draw(700, 64, 96)
-    found, before = [], torch.get_num_threads()
-    for threads in (1, 3):
-        torch.set_num_threads(threads)
-        found.append(with_gradients(layer, x, slope))
-    torch.set_num_threads(before)
-    assert all(map(torch.equal, *found))
+    assert same_on_threads(lambda: with_gradients(layer, x, slope))
 
 
 def test_evaluation_keeps_float32(compiled):

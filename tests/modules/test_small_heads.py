@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from imlcmm.modules.attention import Attention, merge_heads, split_heads
 from imlcmm.modules.native import build, small_heads
+from native import same_on_threads
 
 HEADS = 3
 WIDTH = HEADS * small_heads.HEAD_WIDTH
@@ -67,12 +68,9 @@ def test_padding_is_neither_read_nor_computed(compiled):
 
 def test_threads_change_no_bit(compiled):
     query, key_value, slope = draw(5, 100, 300)
-    found, before = [], torch.get_num_threads()
-    for threads in (1, 3):
-        torch.set_num_threads(threads)
-        found.append(with_gradients(lambda q, kv: small_heads.attend(q, kv, HEADS), query, key_value, slope))
-    torch.set_num_threads(before)
-    assert all(map(torch.equal, *found))
+    assert same_on_threads(
+        lambda: with_gradients(lambda q, kv: small_heads.attend(q, kv, HEADS), query, key_value, slope)
+    )
 
 
 def test_a_clip_without_keys_reads_nothing(compiled):

@@ -68,7 +68,23 @@ def run_on_cluster(
 
 
 @contextmanager
-def cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
+def pool(here: Executor, ray: str | None) -> Iterator[Callable[..., Future[Any]]]:
+    """Give what submits a call: to a cluster where an address is given, else to an executor on this machine.
+
+    Raises:
+        MissingPackageError: If Ray is needed and not installed.
+        ImlcmmError: If the cluster cannot be reached.
+    """
+    if ray:
+        with _cluster_pool(ray) as submit:
+            yield submit
+    else:
+        with here:
+            yield here.submit
+
+
+@contextmanager
+def _cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
     """Give what submits a call to a Ray cluster, as an executor's `submit` does; each call takes one processor.
 
     A future raises ImlcmmError where its machine was lost; Ray tries each call three times more before.
@@ -98,17 +114,6 @@ def cluster_pool(address: str) -> Iterator[Callable[..., Future[Any]]]:
             return reply
 
         yield submit
-
-
-@contextmanager
-def pool(here: Executor, ray: str | None) -> Iterator[Callable[..., Future[Any]]]:
-    """Give what submits a call: to a cluster where an address is given, else to an executor on this machine."""
-    if ray:
-        with cluster_pool(ray) as submit:
-            yield submit
-    else:
-        with here:
-            yield here.submit
 
 
 @contextmanager

@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 from imlcmm.modules.dropout import drop
-from imlcmm.modules.linear import trained_linear
+from imlcmm.modules.linear import linear
 
 
 class GatedMemory(nn.Module):
@@ -34,8 +33,9 @@ class GatedMemory(nn.Module):
     ) -> Float[Tensor, "steps batch memory"]:
         """Give the memory after each step."""
         weights, biases = ([getattr(layer, name) for layer in self.enter] for name in ("weight", "bias"))
-        product = trained_linear if self.training else F.linear
-        outside = product(entering, torch.cat([w[:, : self.width] for w in weights]), torch.cat(biases))
+        outside = linear(
+            entering, torch.cat([w[:, : self.width] for w in weights]), torch.cat(biases), training=self.training
+        )
         inside = torch.cat([w[:, self.width :] for w in weights]).T.contiguous()
         outside, proposed = (x.to(inside.dtype) for x in (outside, proposed))  # autocast may have narrowed them
         keep, keep_bias, admit, admit_bias = (p for layer in self.gate for p in layer.parameters())

@@ -12,14 +12,16 @@ class Linear(nn.Linear):
 
     def forward(self, input: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """Map (..., in) to (..., out)."""
-        return trained_linear(input, self.weight, self.bias) if self.training else super().forward(input)
+        return linear(input, self.weight, self.bias, training=self.training)
 
 
-def trained_linear(
+def linear(
     x: Float[Tensor, "*rows inputs"],
     weight: Float[Tensor, "outputs inputs"],
     bias: Float[Tensor, " outputs"] | None = None,
+    *,
+    training: bool,
 ) -> Float[Tensor, "*rows outputs"]:
-    """Compute x Wᵀ + b while training: in C where the processor has AMX and the layer is large, else by PyTorch."""
-    compute = linear_layer.linear if linear_layer.suits(x, weight) else F.linear
+    """Compute x Wᵀ + b: while training in C, where the processor has AMX and the layer is large, else by PyTorch."""
+    compute = linear_layer.linear if training and linear_layer.suits(x, weight) else F.linear
     return compute(x, weight, bias)

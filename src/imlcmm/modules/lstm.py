@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
-from imlcmm.modules.linear import trained_linear
+from imlcmm.modules.linear import linear
 
 
 def run_lstm(
@@ -20,8 +19,8 @@ def run_lstm(
 ) -> tuple[Float[Tensor, "steps batch hidden"], Float[Tensor, "steps batch hidden"]]:
     """Give the hidden and the cell states of every step of a one-way LSTM with one layer."""
     from_input, from_state, input_bias, state_bias = lstm.all_weights[0]
-    product = trained_linear if lstm.training else F.linear
-    entered = product(sequence, from_input, input_bias + state_bias).transpose(0, 1).to(from_state.dtype)
+    entered = linear(sequence, from_input, input_bias + state_bias, training=lstm.training)
+    entered = entered.transpose(0, 1).to(from_state.dtype)
     hidden, cells = _Recurrence.apply(entered, from_state.T)
     return hidden, cells
 

@@ -6,9 +6,8 @@
    four products of halves the small one is left out where it is below the rounding of the result. Keys that the mask
    leaves out are never looked at, and queries neither.
 
-   Tiles hold 16 rows of 64 bytes. The left factor of a product lies row by row (32 bfloat16 a row); the right factor
-   lies in pairs of rows, value beside value. Scores are computed transposed, keys by queries, because then both the
-   rows that the gradients of K and V need and the pairs that O and the gradient of Q need come out of the same vectors.
+   Scores are computed transposed, keys by queries, because then both the rows that the gradients of K and V need and
+   the pairs that O and the gradient of Q need come out of the same vectors.
 
    Layout in memory: rows of `heads` times 16 floats; `*_row` is the distance of two rows in floats. */
 
@@ -55,17 +54,6 @@ static inline void put_right(Tile *upper, Tile *rest, const __m512 x[BLOCK]) {
         _mm512_store_si512(upper->value[p + 8], row[p]);
         _mm512_store_si512(rest->value[p], row[p + 8]);
         _mm512_store_si512(rest->value[p + 8], row[p + 8]);
-    }
-}
-
-/* Rows in pairs, value beside value: `a` with `b`, which lie `step` apart in either. */
-static inline void pair_rows(const __m512 *a, const __m512 *b, int step, __m512i upper[BLOCK], __m512i rest[BLOCK]) {
-    for (int r = 0; r < BLOCK; r++) {
-        __m512 high[2], low[2];
-        halve(a[r * step], &high[0], &low[0]);
-        halve(b[r * step], &high[1], &low[1]);
-        upper[r] = paired(high[0], high[1]);
-        rest[r] = paired(low[0], low[1]);
     }
 }
 

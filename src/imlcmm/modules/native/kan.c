@@ -114,14 +114,13 @@ int kan_to_weights(Layer layer, const float *g, float *gw, long first, long last
                           layer.outputs, 1);
         for (long i = first * PAIR; i < layer.inputs && i < last * PAIR; i += PAIR) {
             long inputs = layer.inputs - i < PAIR ? layer.inputs - i : PAIR;
-            const __m512i places = _mm512_mullo_epi32(
-                _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)layer.inputs));
+            const __m512i rows_at = places(layer.inputs);
             for (int k = 0; k < depth; k++)
                 for (int j = 0; j < inputs; j++) {
                     const float *x = layer.x + (r + k * PAIR) * layer.inputs + i + j;
                     long left = rows - k * PAIR;
-                    __m512 a = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left), places, x, 4);
-                    __m512 b = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left - BLOCK), places,
+                    __m512 a = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left), rows_at, x, 4);
+                    __m512 b = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), first_of(left - BLOCK), rows_at,
                                                         x + BLOCK * layer.inputs, 4);
                     put_features(features + j / BLOCK * most + k, 2 * most, j % BLOCK, a, b, layer.grid);
                 }

@@ -20,8 +20,7 @@ static inline void put_halves(Split *tile, int row, __m512i (*together)(__m512, 
 
 /* The right factor of 32 rows of numbers by 16 columns: `column` and `row` are the distances in memory. */
 static inline void put_pairs(Split *tile, const float *from, long rows, long columns, long row, long column) {
-    const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                                              _mm512_set1_epi32((int)column));
+    const __m512i columns_at = places(column);
     __mmask16 wanted = first_of(columns);
     for (int p = 0; p < BLOCK; p++) {
         __m512 pair[2];
@@ -29,7 +28,7 @@ static inline void put_pairs(Split *tile, const float *from, long rows, long col
             __mmask16 mask = 2 * p + e < rows ? wanted : 0;
             const float *line = from + (2 * p + e) * row;
             pair[e] = column == 1 ? _mm512_maskz_loadu_ps(mask, line)
-                                  : _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places, line, 4);
+                                  : _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, columns_at, line, 4);
         }
         put_halves(tile, p, paired, pair[0], pair[1]);
     }
@@ -46,14 +45,10 @@ static inline void put_rows(Split *tile, const float *from, long rows, long row)
 
 /* The left factor of 16 columns of numbers by 32 rows: what lies in columns becomes rows. */
 static inline void put_columns(Split *tile, const float *from, long rows, long row) {
+    __m512 x[PAIR];
     __m512i upper[BLOCK], rest[BLOCK];
-    for (int p = 0; p < BLOCK; p++) {
-        __m512 high[2], low[2];
-        for (int e = 0; e < 2; e++)
-            halve(_mm512_maskz_loadu_ps(2 * p + e < rows ? 0xffff : 0, from + (2 * p + e) * row), &high[e], &low[e]);
-        upper[p] = paired(high[0], high[1]);
-        rest[p] = paired(low[0], low[1]);
-    }
+    for (int r = 0; r < PAIR; r++) x[r] = _mm512_maskz_loadu_ps(r < rows ? 0xffff : 0, from + r * row);
+    pair_rows(x, x + 1, 2, upper, rest);
     transpose(upper);
     transpose(rest);
     for (int r = 0; r < BLOCK; r++) put(tile, r, upper[r], rest[r]);

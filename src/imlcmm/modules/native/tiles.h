@@ -68,6 +68,22 @@ static inline __m512i joined(__m512 first, __m512 second) {
     return _mm512_permutex2var_epi16(_mm512_castps_si512(first), odd, _mm512_castps_si512(second));
 }
 
+/* Rows in pairs, value beside value: `a` with `b`, which lie `step` apart in either. */
+static inline void pair_rows(const __m512 *a, const __m512 *b, int step, __m512i upper[BLOCK], __m512i rest[BLOCK]) {
+    for (int r = 0; r < BLOCK; r++) {
+        __m512 high[2], low[2];
+        halve(a[r * step], &high[0], &low[0]);
+        halve(b[r * step], &high[1], &low[1]);
+        upper[r] = paired(high[0], high[1]);
+        rest[r] = paired(low[0], low[1]);
+    }
+}
+
+/* The places of 16 numbers that lie so far apart. */
+static inline __m512i places(long apart) {
+    return _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)apart));
+}
+
 /* 2^x to the rounding of float32 (minimax polynomial on [-1/2, 1/2]). */
 static inline __m512 power_of_two(__m512 x) {
     __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
