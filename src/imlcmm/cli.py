@@ -13,7 +13,7 @@ from imlcmm.progress import tell_warnings
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; a user's mistake is answered by one line and exit code 2."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    words = [_spelt(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     own, words = _own_models(words)
@@ -26,6 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
                 admit_models(module)
         _run(words, own)
     return 0
+
+
+def _spelt(word: str) -> str:
+    """Spell an option as it is declared: --no-open is --no_open."""
+    name, mark, value = word.partition("=")
+    return name[:2] + name[2:].replace("-", "_") + mark + value if name.startswith("--") else word
 
 
 def _own_models(words: list[str]) -> tuple[list[str], list[str]]:

@@ -1,7 +1,13 @@
 """Jobs that fail, crash, hang or eat memory cost themselves alone."""
 
+import multiprocessing
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from imlcmm.errors import ImlcmmError
@@ -54,6 +60,34 @@ def test_leaving_early_ends_the_processes(tmp_path):
 def test_a_worker_that_cannot_start_is_told(tmp_path):
     with pytest.raises(ImlcmmError, match="model file is missing"):
         list(run_limited(["a"], refuse, workers=1, limits=LIMITS))
+
+
+def test_without_workers_jobs_are_done_here(tmp_path):
+    told = []
+    jobs = ["a", "mistake", "bug", "b"]
+    outcomes = list(run_limited(jobs, prepare, (tmp_path,), workers=0, limits=LIMITS, told=lambda *at: told.append(at)))
+    assert [outcome.job for outcome in outcomes] == jobs
+    assert [outcome.failure for outcome in outcomes] == [None, "this clip is damaged", "KeyError: 'x'", None]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
+    code = (
+        "from jobs import prepare\nfrom imlcmm.jobs.workers import LimitedProcess, Limits\nimport threading, time\n"
+        f"worker = LimitedProcess(prepare, (__import__('pathlib').Path({str(tmp_path)!r}),), Limits(600.0, 1.0))\n"
+        "if __name__ == '__main__':\n"
+        "    threading.Thread(target=worker.do, args=('hang',), daemon=True).start()\n"
+        "    while worker.process is None or worker.process.pid is None: time.sleep(.05)\n"
+        "    time.sleep(1.5)\n    print(worker.process.pid, flush=True)\n    time.sleep(600)\n"
+    )
+    (tmp_path / "starter.py").write_text(code)
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    words = [sys.executable, str(tmp_path / "starter.py")]
+    starter = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
+    worker = psutil.Process(int(starter.stdout.readline()))
+    starter.kill()
+    starter.wait()
+    assert worker.wait(10) is None
 
 
 def test_no_jobs_need_no_workers():

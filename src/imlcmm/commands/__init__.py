@@ -10,6 +10,7 @@ from imlcmm.commands.models import evaluate, leaderboard, models, tune
 from imlcmm.commands.predict import predict
 from imlcmm.commands.report import explain, report
 from imlcmm.commands.reproduce import reproduce
+from imlcmm.commands.serve import serve
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
@@ -25,5 +26,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
         reproduce,
         report,
         explain,
+        serve,
     )
 }

@@ -10,3 +10,4 @@ def show(text: str) -> None:
     """Print a result; in a terminal, its tables as wide as that at most."""
     whole = fitted(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text
     sys.stdout.write(whole.rstrip() + "\n")
+    sys.stdout.flush()  # a server that writes to a file is heard at once

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+LABEL_TOLERANCE = 1e-4
+"""How far beyond a kind's range a label may lie: what rounding does."""
+
 
 @dataclass(frozen=True)
 class Kind:

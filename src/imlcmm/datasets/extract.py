@@ -79,6 +79,7 @@ def extract(
     limits: Limits = USUAL_LIMITS,
     ray: str | None = None,
     progress: bool = True,
+    told: Callable[[float], None] | None = None,
 ) -> Extraction:
     """Extract the features of a folder of clips and write them as a store.
 
@@ -90,10 +91,11 @@ def extract(
         labels: The field's label file; None takes all media files as unlabelled clips.
         kind: Rules of the labels: simsv2, sims, mosi or mosei, or a YAML file of them.
         options: What to extract with.
-        workers: Number of processes.
+        workers: Number of processes; 0 reads the clips in this one, without limits.
         limits: Time and memory of each clip.
         ray: Address of a Ray cluster that does the work, as `run_on_cluster` takes it; None works on this machine.
         progress: Whether to show a progress bar.
+        told: Is told the share of the clips that are done.
 
     Raises:
         DataError: If no clip is found, every clip fails, or the parts were made with other options.
@@ -110,11 +112,13 @@ def extract(
     outcomes = run(waiting, _prepare, (chosen, parts.absolute()), workers=workers, limits=limits)
     with Progress(total=len(clips), initial=len(clips) - len(waiting), desc="extracting", unit="clip",
               disable=not progress) as bar:  # fmt: skip
-        for outcome in outcomes:
+        for done, outcome in enumerate(outcomes, len(clips) - len(waiting) + 1):
             if outcome.failure is not None:
                 failures[outcome.job.identifier] = outcome.failure
                 bar.set_postfix(failed=len(failures))
             bar.update()
+            if told is not None:
+                told(done / len(clips))
     return _assemble(clips, failures, parts, Path(out), rules)
 
 

@@ -1,11 +1,13 @@
 """Processes with a time and a memory limit for each job, so that what goes wrong in one job costs that job."""
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -64,7 +66,7 @@ def run_limited(
         jobs: What to do; jobs must be picklable.
         prepare: Called with `arguments` once in each process; gives the function that does a job.
         arguments: Arguments of `prepare`.
-        workers: Number of processes.
+        workers: Number of processes; 0 does everything in this one, without limits.
         limits: What each job may use before its process is killed.
         told: Is called with a job and how far it has come, when the job tells, from any thread.
 
@@ -72,12 +74,16 @@ def run_limited(
         ImlcmmError: If a process cannot be prepared, with the reason.
     """
     waiting = list(jobs)
+    if workers == 0:
+        do = prepare(*arguments)
+        yield from (Outcome(job, _attempt(do, job, partial(told, job) if told else _ignore)) for job in waiting)
+        return
     processes = [LimitedProcess(prepare, arguments, limits) for _ in range(min(workers, len(waiting)))]
     free: SimpleQueue[LimitedProcess] = SimpleQueue()
     for process in processes:
         free.put(process)
 
-    def do(job: Any) -> Outcome:
+    def hand_out(job: Any) -> Outcome:
         process = free.get()
         try:
             return Outcome(job, process.do(job, partial(told, job) if told else None))
@@ -86,7 +92,7 @@ def run_limited(
 
     with ThreadPoolExecutor(max(1, len(processes))) as threads:
         try:
-            for done in as_completed([threads.submit(do, job) for job in waiting]):
+            for done in as_completed([threads.submit(hand_out, job) for job in waiting]):
                 yield done.result()
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -164,6 +170,7 @@ class LimitedProcess:
 
 def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:
     """Do jobs until the pipe closes."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     tell_warnings()
     try:
         do = prepare(*arguments)
@@ -176,11 +183,27 @@ def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:
             job = connection.recv()
         except EOFError:
             return
-        try:
-            do(job, lambda reached: connection.send(float(reached)))
-        except ImlcmmError as error:
-            connection.send(str(error))
-        except Exception as error:  # a clip may break anything; the others go on
-            connection.send(f"{type(error).__name__}: {error}".replace("\n", " "))
-        else:
-            connection.send(None)
+        connection.send(_attempt(do, job, lambda reached: connection.send(float(reached))))
+
+
+def _attempt(do: Callable[[Any, Tell], None], job: Any, tell: Tell) -> str | None:
+    """Do a job, and tell why it failed; None if it did not."""
+    try:
+        do(job, tell)
+    except ImlcmmError as error:
+        return str(error)
+    except Exception as error:  # a clip may break anything; the others go on
+        return f"{type(error).__name__}: {error}".replace("\n", " ")
+    return None
+
+
+def _ignore(_: float) -> None:
+    """Hear how far a job has come where nobody asks."""
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps: nobody waits for its job any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -11,6 +11,7 @@ from imlcmm.features.words.utterances import Utterance
 from imlcmm.files import check_folder, replacing, write_json, write_text
 from imlcmm.prediction.elan import write_elan
 from imlcmm.prediction.result import VideoPrediction
+from imlcmm.spreadsheet import spreadsheet_text
 from imlcmm.types import written
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def _json(predictions: Sequence[VideoPrediction], path: Path) -> None:
 
 
 def _csv(predictions: Sequence[VideoPrediction], path: Path) -> None:
-    write_text(path, table(predictions).to_csv(index=False))
+    rows = table(predictions)
+    texts = rows.select_dtypes(include=["object", "string"]).columns
+    rows[texts] = rows[texts].map(lambda cell: spreadsheet_text(cell) if isinstance(cell, str) else cell)
+    write_text(path, rows.to_csv(index=False))
 
 
 def _parquet(predictions: Sequence[VideoPrediction], path: Path) -> None:

@@ -106,10 +106,17 @@ class Predictor:
         """
         with Recording(path, limits=self.extractor.options.limits, reached=reached) as recording:
             for utterance in self.extractor.utterances(recording, transcript):
-                start, end, said = utterance.start, utterance.end, utterance.text
-                words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
-                clip = self.extractor(recording, start=start, end=end, transcript=said, words=words)
-                yield self.score(utterance, clip)
+                yield self.score(utterance, self.extract(recording, utterance))
+
+    def extract(self, recording: Recording, utterance: Utterance) -> ExtractedClip:
+        """Extract what the model reads of an utterance.
+
+        Raises:
+            MediaError: If the recording cannot be read.
+        """
+        start, end = utterance.start, utterance.end
+        words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
+        return self.extractor(recording, start=start, end=end, transcript=utterance.text, words=words)
 
     @torch.no_grad()
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:

@@ -64,6 +64,28 @@ class UtterancePrediction:
         """Keep what is no writing out of everything that is made of this."""
         object.__setattr__(self, "transcript", clean_text(self.transcript))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        return asdict(self) | {"words": [word._asdict() for word in self.words]}
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> "UtterancePrediction":
+        """Make an utterance again of what `to_dict` gave, or of a part of it.
+
+        Raises:
+            KeyError: If a needed part is missing.
+            TypeError: If it is none.
+        """
+        interval = said.get("interval")
+        return cls(
+            **{
+                **said,
+                "interval": None if interval is None else tuple(interval),
+                "moments": [Moment(**moment) for moment in said.get("moments", ())],
+                "words": [Word(**word) for word in said.get("words", ())],
+            }
+        )
+
 
 @dataclass(frozen=True)
 class VideoPrediction:
@@ -93,8 +115,8 @@ class VideoPrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
-        said = [asdict(each) | {"words": [word._asdict() for word in each.words]} for each in self.utterances]
-        return {**asdict(self), "path": path_text(self.path), "utterances": said}
+        utterances = [each.to_dict() for each in self.utterances]
+        return {**asdict(self), "path": path_text(self.path), "utterances": utterances}
 
     @classmethod
     def from_dict(cls, path: Path, said: Mapping[str, Any]) -> "VideoPrediction":
@@ -104,17 +126,7 @@ class VideoPrediction:
             ValueError: If it is none.
         """
         try:
-            utterances = [
-                UtterancePrediction(
-                    **{
-                        **each,
-                        "interval": each["interval"] and tuple(each["interval"]),
-                        "moments": [Moment(**moment) for moment in each["moments"]],
-                        "words": [Word(**word) for word in each["words"]],
-                    }
-                )
-                for each in said["utterances"]
-            ]
+            utterances = [UtterancePrediction.from_dict(each) for each in said["utterances"]]
             return cls(**{**said, "path": path, "utterances": utterances})
         except (KeyError, TypeError) as error:
             raise ValueError(f"holds no prediction ({error})") from error

@@ -71,6 +71,7 @@ def train(
     train_clips: ClipDataset | None = None,
     resume: bool = False,
     trainer: TrainerOptions | None = None,
+    told: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Train one model with one seed and keep everything in a run folder.
 
@@ -83,6 +84,7 @@ def train(
         train_clips: Labelled clips to train on, if not all of `data.train`.
         resume: Whether to go on with what is in the folder; a finished seed is left as it is.
         trainer: Where to train.
+        told: Is told after each epoch the seed and how many of its epochs are done; all of them at its end.
 
     Raises:
         TrainingError: If the folder holds another run, or the data cannot be trained on.
@@ -94,7 +96,7 @@ def train(
     valid = None if how.patience is None and "valid" not in data.splits else data.valid
     description = describe(model, data, how, options, clips, unlabelled)
     seed_folder = folder / f"seed-{how.seed}"
-    loop = build_trainer(how, options, seed_folder)
+    loop = build_trainer(how, options, seed_folder, told)
     if loop.world_size > 1 and not model.several_devices:
         raise TrainingError(f"{type(model).__name__} cannot share its clips among devices; use --trainer.devices 1")
     if loop.is_global_zero:
@@ -115,6 +117,8 @@ def train(
             finish(module.history, how, seed_folder, title)
     if loop.is_global_zero:
         summarize(folder)
+    if told is not None:
+        told(how.seed, how.epochs)
     return Run(folder, description)
 
 
@@ -231,8 +235,10 @@ def fit(loop: L.Trainer, module: TrainingModule, validation: DataLoader[Batch] |
         raise KeyboardInterrupt
 
 
-def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L.Trainer:
-    """Set Lightning's loop up for a seed's folder.
+def build_trainer(
+    how: Optimization, options: TrainerOptions, folder: Path, told: Callable[[int, int], None] | None = None
+) -> L.Trainer:
+    """Set Lightning's loop up for a seed's folder; `told` is told what `BestAndLast` tells.
 
     Raises:
         TrainingError: If the devices, the strategy or the precision cannot be had.
@@ -257,7 +263,7 @@ def build_trainer(how: Optimization, options: TrainerOptions, folder: Path) -> L
             num_sanity_val_steps=0,
             enable_model_summary=False,
             enable_progress_bar=False,
-            callbacks=[BestAndLast(folder, how), *([TrainingBar()] if options.progress else [])],
+            callbacks=[BestAndLast(folder, how, told), *([TrainingBar()] if options.progress else [])],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             log_every_n_steps=1,
         )

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import lightning as L
@@ -33,9 +33,9 @@ def is_over(history: Sequence[dict[str, float]], how: Optimization) -> bool:
 class BestAndLast(Checkpoint):
     """Write the history, the selected model and everything to resume with after each epoch, and stop early."""
 
-    def __init__(self, folder: Path, how: Optimization) -> None:
-        """Take the seed's folder and the rule of the early stop."""
-        self.folder, self.how = folder, how
+    def __init__(self, folder: Path, how: Optimization, told: Callable[[int, int], None] | None = None) -> None:
+        """Take the seed's folder, the rule of the early stop, and who is told the seed and how many epochs are done."""
+        self.folder, self.how, self.told = folder, how, told
         self.began = time.monotonic()
 
     def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -65,6 +65,8 @@ class BestAndLast(Checkpoint):
         finally:
             if trainer.is_global_zero:
                 beside.unlink(missing_ok=True)
+        if self.told is not None:
+            self.told(self.how.seed, len(module.history))
 
     def add_time(self) -> None:
         """Add the epoch to the time that training has taken, which no other file holds: those are the same each run."""

@@ -4,8 +4,7 @@ import math
 import re
 from pathlib import Path
 
-from imlcmm.datasets.catalog import Kind
-from imlcmm.datasets.stores.store import LABEL_TOLERANCE
+from imlcmm.datasets.catalog import LABEL_TOLERANCE, Kind
 from imlcmm.errors import DataError
 
 LABELS = {"multimodal": "label", "text": "label_T", "audio": "label_A", "vision": "label_V"}

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from imlcmm.datasets.catalog import KINDS, Kind
+from imlcmm.datasets.catalog import KINDS, LABEL_TOLERANCE, Kind
 from imlcmm.datasets.kind_file import describe_kind, find_kind
 from imlcmm.datasets.stores.manifest import FORMAT, MANIFEST, SPLITS, read_manifest
 from imlcmm.datasets.stores.repair import Repair
@@ -24,7 +24,6 @@ from imlcmm.types import MODALITIES, TARGETS, Clip
 logger = logging.getLogger(__name__)
 
 _NAMED = 8
-LABEL_TOLERANCE = 1e-4
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 

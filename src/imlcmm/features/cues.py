@@ -1,0 +1,71 @@
+"""What can be measured of how something is said: cues with units, which are no sentiment."""
+
+import numpy as np
+
+from imlcmm.features.clip_extractor import ExtractedClip
+from imlcmm.features.media.recording import Recording
+from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.features.speech.voice_activity import speech_regions
+
+_FACE = {
+    "smile": ("mouthSmileLeft", "mouthSmileRight"),
+    "frown": ("browDownLeft", "browDownRight"),
+    "brow raise": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    "mouth open": ("jawOpen",),
+}
+_VOICE = (65.0, 500.0)
+_FRAME = 1024
+_FAINT = 25.0
+"""Decibels under the loudest frame below which a frame tells nothing of the pitch."""
+
+
+def measure_cues(recording: Recording, start: float, end: float, clip: ExtractedClip) -> dict[str, float]:
+    """Measure an utterance.
+
+    Args:
+        recording: The recording.
+        start: Second at which the utterance begins.
+        end: Second at which it ends.
+        clip: What was extracted of it.
+
+    Returns:
+        The cues that can be measured: no pitch without speech, no smile where no face was looked for.
+    """
+    cues = _face(clip)
+    sound = recording.sound(start, end) if recording.info.has_sound else np.zeros(0, np.float32)
+    if len(sound) < _FRAME or float(np.abs(sound).max()) == 0:
+        return cues
+    speech = speech_regions(sound)
+    spoken = sum(last - first for first, last in speech)
+    cues["pauses"] = 100 * (1 - min(1.0, spoken * SOUND_RATE / len(sound)))
+    voiced = np.concatenate([sound[int(a * SOUND_RATE) : int(b * SOUND_RATE)] for a, b in speech] or [sound])
+    cues["loudness"] = float(20 * np.log10(np.sqrt(np.mean(voiced**2)) + 1e-6))
+    if speech:
+        if clip.words:
+            cues["speech rate"] = len(clip.words) / spoken
+        if len(voiced) >= 2 * _FRAME:
+            cues["pitch"] = _pitch(voiced)
+    return {name: round(value, 2) for name, value in cues.items()}
+
+
+def _pitch(sound: np.ndarray) -> float:
+    """Give the median fundamental frequency of the louder half of the frames (YIN, de Cheveigné and Kawahara 2002)."""
+    import librosa
+
+    pitch = librosa.yin(sound, fmin=_VOICE[0], fmax=_VOICE[1], sr=SOUND_RATE, frame_length=_FRAME)
+    level = librosa.amplitude_to_db(librosa.feature.rms(y=sound, frame_length=_FRAME, hop_length=_FRAME // 4)[0])
+    level = level[: len(pitch)]
+    loud = level >= max(float(np.median(level)), float(level.max()) - _FAINT)
+    return float(np.median(pitch[: len(level)][loud]))
+
+
+def _face(clip: ExtractedClip) -> dict[str, float]:
+    """Average the blendshapes over the rows in which a face is seen."""
+    from imlcmm.features.vision.faces import FACE_COLUMNS
+
+    seen = clip.features.get("vision")
+    if seen is None or seen.values.shape[1] != len(FACE_COLUMNS):
+        return {}
+    columns = {name: [FACE_COLUMNS.index(shape) for shape in shapes] for name, shapes in _FACE.items()}
+    means = {name: 100 * float(np.nanmean(seen.values[:, places])) for name, places in columns.items()}
+    return {name: round(value, 2) for name, value in means.items() if np.isfinite(value)}

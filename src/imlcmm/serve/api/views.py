@@ -1,0 +1,65 @@
+"""From rows of the database to answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from imlcmm.serve.api import schemas
+from imlcmm.serve.jobs.recordings import prediction_of
+from imlcmm.serve.state.tables import Recording, SpokenUtterance
+
+_POINTS = 48
+
+
+def utterance_view(row: SpokenUtterance) -> schemas.Utterance:
+    """Give an utterance with everything that is known of it."""
+    said = prediction_of(row).to_dict()
+    own = {name: getattr(row, name) for name in ("id", "speaker", "is_corrected", "is_stale", "transcript")}
+    return schemas.Utterance(**{**said, **own, "cues": row.content.get("cues", {})})
+
+
+def recording_view(row: Recording, utterances: Sequence[SpokenUtterance]) -> schemas.Recording:
+    """Give a recording as lists show it."""
+    return schemas.Recording(**_summary(row, utterances))
+
+
+def detail_view(row: Recording, units: Mapping[str, str]) -> schemas.RecordingDetail:
+    """Give a recording with its utterances."""
+    return schemas.RecordingDetail(
+        **_summary(row, row.utterances),
+        cue_units=dict(units),
+        utterance_list=[utterance_view(u) for u in row.utterances],
+    )
+
+
+def weighted_mean(utterances: Sequence[SpokenUtterance]) -> float | None:
+    """Average the sentiment over the time that was spoken."""
+    scored = [(u.sentiment, max(u.end - u.start, 1e-3)) for u in utterances if u.sentiment is not None]
+    if not scored:
+        return None
+    values, weights = zip(*scored, strict=True)
+    return float(np.average(values, weights=weights))
+
+
+def _summary(row: Recording, utterances: Sequence[SpokenUtterance]) -> dict[str, Any]:
+    sure = [u.confidence for u in utterances if u.confidence is not None]
+    columns = (
+        "id", "name", "collection", "added", "size", "status", "failure", "duration", "has_picture", "has_sound",
+        "has_preview", "model", "low", "high", "neutral",
+    )  # fmt: skip
+    return {
+        **{name: getattr(row, name) for name in columns},
+        "sentiment": weighted_mean(utterances),
+        "utterances": len(utterances),
+        "conflicts": sum(u.agreement == "conflict" for u in utterances),
+        "confidence": float(np.mean(sure)) if sure else None,
+        "sparkline": _sparkline(utterances),
+    }
+
+
+def _sparkline(utterances: Sequence[SpokenUtterance]) -> list[schemas.Point]:
+    """Join neighbours until there are few enough points to draw in a line of a list."""
+    size = -(-len(utterances) // _POINTS) or 1
+    groups = [utterances[i : i + size] for i in range(0, len(utterances), size)]
+    return [schemas.Point(start=g[0].start, end=g[-1].end, sentiment=weighted_mean(g)) for g in groups]

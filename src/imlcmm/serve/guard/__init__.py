@@ -1,0 +1,1 @@
+"""What stands between a stranger's request and the workbench."""

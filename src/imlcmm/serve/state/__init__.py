@@ -1,0 +1,1 @@
+"""What the workbench keeps: a folder with a database in it."""

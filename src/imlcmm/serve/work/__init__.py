@@ -1,0 +1,1 @@
+"""What worker processes do for the workbench; nothing here is imported by the server itself but names."""

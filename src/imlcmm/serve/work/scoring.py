@@ -1,0 +1,81 @@
+"""Scoring recordings for the workbench, an utterance at a time."""
+
+from pathlib import Path
+
+from imlcmm.features.cues import measure_cues
+from imlcmm.features.extractor_options import ExtractorOptions
+from imlcmm.features.media.excerpt import plays_in_browsers, write_excerpt
+from imlcmm.features.media.probe import probe
+from imlcmm.features.media.recording import Recording
+from imlcmm.features.words.utterances import Utterance
+from imlcmm.jobs.workers import Tell
+from imlcmm.prediction.predictor import Predictor
+from imlcmm.serve.work.handover import say
+from imlcmm.serve.work.tasks import AdoptTask, PreviewTask, ScoreTask
+
+_CUTTING = 0.4
+"""Share of the work after which a recording is cut into utterances, roughly."""
+
+
+class Scorer:
+    """Scores with the model that is asked for, which stays loaded until another one is."""
+
+    def __init__(self, options: ExtractorOptions) -> None:
+        """Hold what to extract with."""
+        self.options = options
+        self._loaded: tuple[Path | None, Predictor] | None = None
+
+    def score(self, task: ScoreTask, tell: Tell) -> None:
+        """Tell what the file holds, cut it if nobody has, and score its utterances."""
+        info = probe(task.media, limits=self.options.limits)
+        say(
+            task.out, "media", duration=info.duration, has_picture=info.has_picture, has_sound=info.has_sound,
+            plays=plays_in_browsers(task.media),
+        )  # fmt: skip
+        tell(0.0)
+        predictor = self._predictor(task.model)
+        spec, begun = predictor.model.spec, 0.0 if task.spans is not None else _CUTTING
+        say(task.out, "model", name=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral)
+
+        def reached(second: float) -> None:
+            if not utterances:
+                tell(begun * min(1.0, second / info.duration))
+
+        utterances = [Utterance(s.start, s.end, s.text, tuple(s.words)) for s in task.spans or ()]
+        with Recording(task.media, limits=self.options.limits, reached=reached) as recording:
+            if task.spans is None:
+                utterances = predictor.extractor.utterances(recording)
+                say(task.out, "cut", utterances=[_plain(utterance) for utterance in utterances])
+            for index, utterance in enumerate(utterances):
+                clip = predictor.extract(recording, utterance)
+                said = predictor.score(utterance, clip).to_dict()
+                said["cues"] = measure_cues(recording, utterance.start, utterance.end, clip)
+                say(task.out, "utterance", index=index, **said)
+                tell(begun + (1 - begun) * (index + 1) / len(utterances))
+
+    def adopt(self, task: AdoptTask) -> None:
+        """Load a model, which refuses one that reads other features than recordings give."""
+        say(task.out, "adopted", name=self._predictor(task.model).name)
+
+    def preview(self, task: PreviewTask, tell: Tell) -> None:
+        """Copy a recording as browsers play it."""
+        limits = self.options.limits
+        whole = probe(task.media, limits=limits).duration
+        with Recording(task.media, limits=limits, reached=lambda second: tell(min(1.0, second / whole))) as recording:
+            write_excerpt(recording, task.preview)
+        say(task.out, "preview")
+
+    def _predictor(self, model: Path | None) -> Predictor:
+        if self._loaded is None or self._loaded[0] != model:
+            self._loaded = None  # the one before leaves the memory first
+            self._loaded = model, Predictor.load(model, self.options)
+        return self._loaded[1]
+
+
+def _plain(utterance: Utterance) -> dict[str, object]:
+    return {
+        "start": utterance.start,
+        "end": utterance.end,
+        "text": utterance.text,
+        "words": [word._asdict() for word in utterance.words],
+    }
