@@ -20,7 +20,7 @@ test-browser: $(VENV)/ready  ## Install a browser if there is none, and run the 
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/serve/test_browser.py
 
 screenshots: $(VENV)/ready  ## Draw the pictures of the workbench in docs anew
-	IMLCMM_SCREENSHOTS=docs $(BIN)/pytest tests/serve/test_browser.py
+	$(BIN)/python docs/pictures.py
 
 check: lint types imports test  ## Everything a change must pass
 

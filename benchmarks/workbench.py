@@ -41,20 +41,32 @@ def main() -> int:
         print(f"From the command to the first answered page: {statistics.median(starts):.2f} s, median of "
               f"{options.starts} (slowest {max(starts):.2f} s).\n")  # fmt: skip
         with serving(Path(folder) / "bench") as (url, server):
-            sizes = asyncio.run(page_sizes(url))
-            print("| page | kB with its style and scripts |\n|---|---|")
-            print("\n".join(f"| {path} | {size / 1000:.1f} |" for path, size in sizes.items()))
             clips = [recording(Path(folder) / f"{i}.wav", i) for i in range(options.uploads)]
             load = Load(url, psutil.Process(server.pid))
             asyncio.run(load.run(clips, options.readers, min(options.seconds, 120.0)))
             load.show(options.uploads, options.readers)
+            print("\n| page | kB with its style and scripts |\n|---|---|")
+            for path, size in asyncio.run(page_sizes(url)).items():
+                print(f"| {path} | {size / 1000:.1f} |")
     return 1 if load.failures else 0
 
 
 @contextmanager
-def serving(workspace: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(workspace: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run a server, and give its address and process."""
-    words = ["-m", "imlcmm", "serve", "--workspace", str(workspace), "--port", "0", "--no-open", "--rate", "100000"]
+    words = [
+        "-m",
+        "imlcmm",
+        "serve",
+        "--workspace",
+        str(workspace),
+        "--port",
+        "0",
+        "--no-open",
+        "--rate",
+        "100000",
+        *more,
+    ]
     server = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:
@@ -77,7 +89,7 @@ async def page_sizes(url: str) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=url) as client:
         sizes = {}
         for path in PAGES:
-            page = (await client.get(path)).content
+            page = (await client.get(path)).raise_for_status().content
             waiting, seen = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.decode())), {}
             while waiting:
                 name = waiting.pop()

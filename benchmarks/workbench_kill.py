@@ -28,7 +28,7 @@ def main() -> int:
     """Kill, restart and check; print a table, and give 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--recordings", type=int, default=24)
+    parser.add_argument("--recordings", type=int, default=70)
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     options = parser.parse_args()
     moments = random.Random(options.seed)

@@ -120,8 +120,9 @@ def test_every_listener_hears_and_a_slow_one_loads_anew():
             hub.publish("job", job=i)
         await asyncio.sleep(0.05)
         assert await anext(slow) == {"event": "reload"}
-        await quick.aclose()
-        await slow.aclose()
+        hub.close()
+        assert [event async for event in quick] == [{"event": "reload"}]
+        assert [event async for event in slow] == []
         assert not hub._queues
 
     asyncio.run(hear())

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.jobs.workers import Limits as JobLimits
@@ -55,7 +56,11 @@ def make_app(
     engine = open_database(workspace.database)
     opening, hub = sessions(engine), Hub()
     runner = Runner(workspace, opening, hub, extractor, workers=workers, limits=limits)
-    event.listen(opening, "after_commit", lambda session: session.info.pop(NEW_JOBS, False) and runner.wake())
+
+    @event.listens_for(opening, "after_commit")
+    def wake(session: Session) -> None:
+        if session.info.pop(NEW_JOBS, False):
+            runner.wake()
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:

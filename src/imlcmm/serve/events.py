@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-_MOST = 500
+_MOST, _END = 500, "end"
 
 
 class Hub:
@@ -24,13 +24,17 @@ class Hub:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hand_out, {"event": event, **content})
 
+    def close(self) -> None:
+        """Let all listeners come to their end, which a server does before it stops."""
+        self.publish(_END)
+
     async def listen(self) -> AsyncIterator[dict[str, Any]]:
-        """Give the events from now on."""
+        """Give the events from now on, until the server stops."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_MOST)
         self._queues.add(queue)
         try:
-            while True:
-                yield await queue.get()
+            while (event := await queue.get())["event"] != _END:
+                yield event
         finally:
             self._queues.discard(queue)
 

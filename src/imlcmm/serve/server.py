@@ -2,14 +2,18 @@
 
 import contextlib
 import os
+import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.extractor_options import ExtractorOptions
@@ -68,8 +72,10 @@ def serve(
             app, log_level="warning", timeout_graceful_shutdown=_GRACE, limit_concurrency=_MOST_CONNECTIONS,
             server_header=False, proxy_headers=False, ws="none",
         )  # fmt: skip
-        server = _Telling(config, lambda: _tell(url, workspace, token, open_browser, say))
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        server = _Server(config, app, lambda: _tell(url, workspace, token, open_browser, say))
+        # Ctrl-C, or a supervisor's SIGTERM, is how it ends: uvicorn raises both again when it has shut down.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 
 
@@ -80,12 +86,17 @@ def is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
-class _Telling(uvicorn.Server):
-    """Say when the pages answer."""
+class _Server(uvicorn.Server):
+    """Say when the pages answer, and let those who listen to events go before the end."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self.ready = ready
+        self.hub, self.ready = app.state.bench.hub, ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        self.hub.close()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""

@@ -100,7 +100,7 @@ function drawScale() {
       h(
         "button",
         { type: "button", role: "radio", "aria-checked": String(each === near), "data-value": each[0], onclick: () => choose(each[0]) },
-        h("kbd", {}, String(place + 1)), each[1], each === near ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}` : " ",
+        h("kbd", {}, String(place + 1)), h("span", {}, each[1]), h("span", {}, each === near ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}` : " "),
       ),
     ),
   );

@@ -1,6 +1,6 @@
 import { MODALITIES, NAMES, clock, paint, signed, svg } from "./lib.js";
 
-const LEFT = 108, FUSED = 96, STRIP = 18, CUE = 30, GAP = 8, TOP = 18, STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
+const LEFT = 118, FUSED = 96, STRIP = 18, CUE = 30, GAP = 8, TOP = 18, STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
 
 // The lanes of a recording: fused sentiment with its intervals, a strip for each modality, and the measured cues.
 export class Timeline {
