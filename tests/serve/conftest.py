@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from benches import URL, make_bench
 from fastapi.testclient import TestClient
 
+from benches import URL, make_bench
 from imlcmm.serve.state.tables import DONE, Recording, SpokenUtterance
 
 

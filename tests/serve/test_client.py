@@ -1,11 +1,16 @@
 """The Python client against a server that really listens."""
 
+import re
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
-from benches import make_bench
 
+from benches import make_bench
+from clips import Sound, make_clip
 from imlcmm.errors import ImlcmmError
 from imlcmm.serve.client import Client
 from imlcmm.serve.state.tables import DONE, FAILED, Recording
@@ -14,17 +19,23 @@ MEDIA = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
 TOKEN = "a-token-of-some-length"
 
 
-@pytest.fixture
-def served(tmp_path):
-    app = make_bench(tmp_path / "bench", token=TOKEN)
+@contextmanager
+def serving(app):
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         assert thread.is_alive()
-    yield app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def served(tmp_path):
+    app = make_bench(tmp_path / "bench", token=TOKEN)
+    with serving(app) as url:
+        yield app, url
 
 
 def test_upload_wait_correct_and_export(served, tmp_path):
@@ -63,3 +74,16 @@ def test_what_goes_wrong_is_one_line(served, tmp_path):
         Client(url).call("/status")
     with pytest.raises(ImlcmmError, match="is imlcmm serve running"):
         Client("http://127.0.0.1:9", timeout=1.0).call("/status")
+
+
+def test_the_code_of_the_documents_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    noise = 0.1 * np.random.default_rng(0).normal(size=32_000).astype(np.float32)
+    make_clip(tmp_path / "talk.mp4", Sound(noise))
+    with serving(make_bench(tmp_path / "bench", workers=1)) as url:
+        assert "http://127.0.0.1:8765" in code
+        exec(code.replace("http://127.0.0.1:8765", url), {})
+    assert capsys.readouterr().out.startswith("0.0 ")
+    assert (tmp_path / "talk.eaf").stat().st_size > 500

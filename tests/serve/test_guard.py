@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from benches import URL, make_bench
 from fastapi.testclient import TestClient
 
+from benches import URL, make_bench
 from imlcmm.serve.bench import ServeOptions
 from imlcmm.serve.guard.hosts import LOOPBACK
 from imlcmm.serve.server import is_loopback

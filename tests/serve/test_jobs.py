@@ -5,9 +5,9 @@ import time
 import av
 import numpy as np
 import pytest
-from benches import URL, make_bench, upload, wait_for, wait_for_job
 from fastapi.testclient import TestClient
 
+from benches import URL, make_bench, upload, wait_for, wait_for_job
 from clips import Picture, Sound, make_clip, not_a_video
 from imlcmm.serve.jobs.queue import add_job
 from imlcmm.serve.state.tables import RUNNING, Job, Recording

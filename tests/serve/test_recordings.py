@@ -4,8 +4,8 @@ import csv
 import io
 
 import pytest
-from benches import upload
 
+from benches import upload
 from imlcmm.serve.state.tables import RUNNING, Recording, SpokenUtterance
 
 CONTENT = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 16

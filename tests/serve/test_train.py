@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 import pytest
-from benches import URL, make_bench, upload, wait_for, wait_for_job
 from fastapi.testclient import TestClient
 
+from benches import URL, make_bench, upload, wait_for, wait_for_job
 from clips import Picture, Sound, make_clip
 from imlcmm.datasets.loading import load_dataset
 

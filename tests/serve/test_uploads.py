@@ -5,11 +5,11 @@ import io
 import os
 
 import pytest
-from benches import URL, announce, make_bench, metadata, send, upload
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benches import URL, announce, make_bench, metadata, send, upload
 from imlcmm.serve.arrivals import shown_name
 from imlcmm.serve.bench import ServeOptions
 from imlcmm.serve.state.workspace import stored_suffix
