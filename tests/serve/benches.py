@@ -43,21 +43,19 @@ def upload(client, content, name="clip.mp4", **told):
 
 def wait_for(client, number, *, seconds=90):
     """Wait until a recording is no longer waiting or running."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = client.get(f"/api/v1/recordings/{number}").json()
-        if found["status"] not in ("waiting", "running"):
-            return found
-        time.sleep(0.3)
-    raise AssertionError(f"still {found['status']}")
+    return _settled(client, f"/api/v1/recordings/{number}", "status", seconds)
 
 
 def wait_for_job(client, number, *, seconds=120):
     """Wait until a job has ended."""
+    return _settled(client, f"/api/v1/jobs/{number}", "state", seconds)
+
+
+def _settled(client, path, name, seconds):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found = client.get(f"/api/v1/jobs/{number}").json()
-        if found["state"] not in ("waiting", "running"):
+        found = client.get(path).json()
+        if found[name] not in ("waiting", "running"):
             return found
         time.sleep(0.3)
-    raise AssertionError(f"still {found['state']}")
+    raise AssertionError(f"still {found[name]}")

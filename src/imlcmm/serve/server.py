@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Open the port before anything else is done, so that one that is taken is told at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -79,19 +79,20 @@ class Runner:
 
     def cancel(self, job_id: int) -> bool:
         """Stop a job, or take it out of those that wait; tell whether there was anything to stop."""
-        with self.taking, self.sessions.begin() as session:
-            job = session.get(Job, job_id)
-            if job is None or job.state not in (WAITING, RUNNING):
-                return False
-            if job.state == WAITING:
-                job.state, job.ended = CANCELLED, time.time()
-                recording = session.get(Recording, job.recording_id) if job.kind == "score" else None
-                if recording is not None and recording.status == WAITING:
-                    recording.status = DONE if recording.is_cut else CANCELLED
-        for lane in self._lanes:
-            if lane.job_id == job_id:
-                lane.cancelled = True
-                lane.process.kill()
+        with self.taking:  # no lane takes its next job meanwhile
+            with self.sessions.begin() as session:
+                job = session.get(Job, job_id)
+                if job is None or job.state not in (WAITING, RUNNING):
+                    return False
+                if job.state == WAITING:
+                    job.state, job.ended = CANCELLED, time.time()
+                    recording = session.get(Recording, job.recording_id) if job.kind == "score" else None
+                    if recording is not None and recording.status == WAITING:
+                        recording.status = DONE if recording.is_cut else CANCELLED
+            for lane in self._lanes:
+                if lane.job_id == job_id:
+                    lane.cancelled = True
+                    lane.process.kill()
         self.tell(job_id)
         return True
 
