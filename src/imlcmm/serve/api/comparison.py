@@ -6,14 +6,15 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from imlcmm.evaluation.statistics import interval, video_resamples
+from imlcmm.evaluation.statistics import interval
 from imlcmm.serve.api import schemas
 from imlcmm.serve.api.errors import refuse
 from imlcmm.serve.api.recordings import find_recording
+from imlcmm.serve.api.views import scored_utterances
 from imlcmm.serve.bench import TheSession
-from imlcmm.serve.state.tables import Recording, SpokenUtterance
+from imlcmm.serve.state.tables import Recording
 
 router = APIRouter(tags=["comparison"])
 
@@ -54,28 +55,33 @@ class _Side:
             self.name, self.recordings = "", [find_recording(session, int(name))]
             self.name = self.recordings[0].name
         else:
-            query = select(Recording).options(selectinload(Recording.utterances).defer(SpokenUtterance.content))
+            query = select(Recording)
             if kind == "collection":
                 query = query.where(Recording.collection == name)
             self.name, self.recordings = name or "all recordings", list(session.scalars(query))
-        scored = [(r, u) for r in self.recordings for u in r.utterances if u.sentiment is not None]
-        self.recordings = [row for row in self.recordings if any(row is r for r, _ in scored)]
+        found = scored_utterances(session, self.recordings)
+        scored = [(r, u) for r in self.recordings for u in found[r.id] if u.sentiment is not None]
+        self.recordings = [r for r in self.recordings if any(u.sentiment is not None for u in found[r.id])]
         self.utterances = [u for _, u in scored]
         self.values = np.array([u.sentiment for _, u in scored], float)
         self.weights = np.array([max(u.end - u.start, 1e-3) for _, u in scored], float)
-        self.owners = [str(r.id) for r, _ in scored]
         self.places = np.array([(u.start + u.end) / 2 / (r.duration or u.end) for r, u in scored], float)
         whole = len(self.recordings) >= _FEWEST
         self.resampled = "recordings" if whole else "utterances"
-        units = self.owners if whole else [str(i) for i in range(len(scored))]
-        self.draws = (
-            np.array([self.mean(rows) for rows in video_resamples(units, _RESAMPLES, 0)]) if scored else np.zeros(0)
-        )
+        self.draws = self._draws(np.array([r.id for r, _ in scored]) if whole else np.arange(len(scored)))
 
     def mean(self, rows: np.ndarray | None = None) -> float:
         """Average over the time that was spoken."""
         chosen = slice(None) if rows is None else rows
         return float(np.average(self.values[chosen], weights=self.weights[chosen]))
+
+    def _draws(self, units: np.ndarray) -> np.ndarray:
+        """Draw as many units as there are, with replacement, and give the mean of each draw."""
+        names, owner = np.unique(units, return_inverse=True)
+        sums, masses = np.bincount(owner, self.values * self.weights), np.bincount(owner, self.weights)
+        generator = np.random.default_rng(0)
+        rows = (generator.integers(len(names), size=len(names)) for _ in range(_RESAMPLES if len(names) else 0))
+        return np.array([sums[each].sum() / masses[each].sum() for each in rows])
 
     def view(self, low: float, high: float, neutral: float) -> schemas.Side:
         """Describe the side."""

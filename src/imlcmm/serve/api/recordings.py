@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from imlcmm.clean_text import clean_text
@@ -19,7 +19,7 @@ from imlcmm.prediction.export import check_export, export
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.serve.api import schemas
 from imlcmm.serve.api.errors import refuse
-from imlcmm.serve.api.views import detail_view, recording_view
+from imlcmm.serve.api.views import detail_view, recording_view, scored_utterances
 from imlcmm.serve.arrivals import shown_name
 from imlcmm.serve.bench import TheBench, TheSession
 from imlcmm.serve.jobs.queue import add_job, score_anew
@@ -29,7 +29,7 @@ from imlcmm.serve.state.workspace import Workspace
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
-_PAGE = 50
+_PAGE = 30
 _TRANSCRIPT = 8 << 20
 _TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg",
@@ -63,12 +63,13 @@ def list_recordings(
     ]
     total = session.scalar(select(func.count()).select_from(Recording).where(*wanted)) or 0
     page = _ordered(select(Recording).where(*wanted), order).offset(offset).limit(limit)
-    rows = session.scalars(page.options(selectinload(Recording.utterances).defer(SpokenUtterance.content))).all()
+    rows = session.scalars(page).all()
+    utterances = scored_utterances(session, rows)
     collections = session.scalars(select(Recording.collection).distinct().order_by(Recording.collection))
     return schemas.RecordingPage(
         total=total,
         collections=[name for name in collections if name],
-        recordings=[recording_view(row, row.utterances) for row in rows],
+        recordings=[recording_view(row, utterances[row.id]) for row in rows],
     )
 
 

@@ -1,15 +1,44 @@
 """From rows of the database to answers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from imlcmm.serve.api import schemas
 from imlcmm.serve.jobs.recordings import prediction_of
 from imlcmm.serve.state.tables import Recording, SpokenUtterance
 
 _POINTS = 48
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """What a summary reads of an utterance: a row of the table, or of a query for these columns alone."""
+
+    start: Any
+    end: Any
+    sentiment: Any
+    confidence: Any
+    agreement: Any
+    speaker: Any
+
+
+def scored_utterances(session: Session, recordings: Iterable[Recording]) -> dict[int, list[Scored]]:
+    """Read what summaries need of the utterances of recordings, by the recordings' numbers and in order of time.
+
+    Whole objects take ten times as long, which libraries of long recordings would feel.
+    """
+    columns = (getattr(SpokenUtterance, name) for name in ("recording_id", *Scored.__annotations__))
+    numbers = [recording.id for recording in recordings]
+    query = select(*columns).where(SpokenUtterance.recording_id.in_(numbers)).order_by(SpokenUtterance.start)
+    found: dict[int, list[Scored]] = defaultdict(list)
+    for row in session.execute(query):
+        found[row.recording_id].append(row)
+    return found
 
 
 def utterance_view(row: SpokenUtterance) -> schemas.Utterance:
@@ -19,7 +48,7 @@ def utterance_view(row: SpokenUtterance) -> schemas.Utterance:
     return schemas.Utterance(**{**said, **own, "cues": row.content.get("cues", {})})
 
 
-def recording_view(row: Recording, utterances: Sequence[SpokenUtterance]) -> schemas.Recording:
+def recording_view(row: Recording, utterances: Sequence[Scored]) -> schemas.Recording:
     """Give a recording as lists show it."""
     return schemas.Recording(**_summary(row, utterances))
 
@@ -33,7 +62,7 @@ def detail_view(row: Recording, units: Mapping[str, str]) -> schemas.RecordingDe
     )
 
 
-def weighted_mean(utterances: Sequence[SpokenUtterance]) -> float | None:
+def weighted_mean(utterances: Sequence[Scored]) -> float | None:
     """Average the sentiment over the time that was spoken."""
     scored = [(u.sentiment, max(u.end - u.start, 1e-3)) for u in utterances if u.sentiment is not None]
     if not scored:
@@ -42,7 +71,7 @@ def weighted_mean(utterances: Sequence[SpokenUtterance]) -> float | None:
     return float(np.average(values, weights=weights))
 
 
-def _summary(row: Recording, utterances: Sequence[SpokenUtterance]) -> dict[str, Any]:
+def _summary(row: Recording, utterances: Sequence[Scored]) -> dict[str, Any]:
     sure = [u.confidence for u in utterances if u.confidence is not None]
     columns = (
         "id", "name", "collection", "added", "size", "status", "failure", "duration", "has_picture", "has_sound",
@@ -58,7 +87,7 @@ def _summary(row: Recording, utterances: Sequence[SpokenUtterance]) -> dict[str,
     }
 
 
-def _sparkline(utterances: Sequence[SpokenUtterance]) -> list[schemas.Point]:
+def _sparkline(utterances: Sequence[Scored]) -> list[schemas.Point]:
     """Join neighbours until there are few enough points to draw in a line of a list."""
     size = -(-len(utterances) // _POINTS) or 1
     groups = [utterances[i : i + size] for i in range(0, len(utterances), size)]

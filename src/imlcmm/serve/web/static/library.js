@@ -2,7 +2,7 @@ import { $, api, badge, begin, clock, counted, gently, h, listen, paint, svg } f
 import { Uploads } from "./uploads.js";
 
 const filters = $("filters");
-let shown = 50;
+let shown = 30;
 
 function query() {
   const wanted = new URLSearchParams(new FormData(filters));
@@ -74,7 +74,7 @@ const reload = gently(load);
 filters.addEventListener("input", reload);
 filters.addEventListener("submit", (event) => event.preventDefault());
 $("more").addEventListener("click", () => {
-  shown = Math.min(200, shown + 50);
+  shown = Math.min(200, shown + 30);
   reload();
 });
 new Uploads($("drop"), $("uploads"), reload);
