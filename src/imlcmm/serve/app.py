@@ -82,7 +82,7 @@ def make_app(
         redoc_url=None,
         responses={"4XX": {"model": schemas.Failure}},
     )
-    app.state.bench = Bench(workspace, opening, hub, runner, options, token, hosts)
+    app.state.bench = Bench(workspace, opening, hub, runner, options, token)
     app.state.arrivals = Arrivals(workspace, opening)
     api = APIRouter(prefix=PREFIX)
     for part in (jobs, uploads, recordings, utterances, labels, runs, comparison):

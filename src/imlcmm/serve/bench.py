@@ -38,7 +38,6 @@ class Bench:
         runner: Does the jobs.
         options: What may be asked for.
         token: What a request must carry; None where only this machine is served.
-        hosts: Names by which the server may be called.
     """
 
     workspace: Workspace
@@ -47,7 +46,6 @@ class Bench:
     runner: Runner
     options: ServeOptions
     token: str | None
-    hosts: tuple[str, ...]
 
 
 def bench_of(request: Request) -> Bench:
