@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from imlcmm.clean_text import clean_text
 from imlcmm.datasets.labels.label_export import label_csv
+from imlcmm.evaluation.agreement import krippendorff_alpha
 from imlcmm.serve.api import schemas
 from imlcmm.serve.api.errors import refuse
 from imlcmm.serve.api.utterances import find_utterance
@@ -109,7 +110,7 @@ def _labels_of(session: Session, utterance: int, rater: str) -> dict[str, float]
 
 
 def _agreement(session: Session, target: schemas.Target) -> schemas.Agreement:
-    """Compute Krippendorff's alpha, whose interval metric takes the labels' distances for what they are."""
+    """Tell how far the raters agree in one target."""
     labels = session.scalars(select(Label).where(Label.target == target)).all()
     raters = {name: place for place, name in enumerate(sorted({label.rater for label in labels}))}
     units = {number: place for place, number in enumerate(sorted({label.utterance_id for label in labels}))}
@@ -118,15 +119,5 @@ def _agreement(session: Session, target: schemas.Target) -> schemas.Agreement:
         table[raters[label.rater], units[label.utterance_id]] = label.value
     shared = int((np.isfinite(table).sum(0) >= 2).sum())
     return schemas.Agreement(
-        target=target, labelled=len(units), raters=len(raters), shared=shared, alpha=_alpha(table) if shared else None
+        target=target, labelled=len(units), raters=len(raters), shared=shared, alpha=krippendorff_alpha(table)
     )
-
-
-def _alpha(table: np.ndarray) -> float | None:
-    """Give alpha, or None where all labels are equal, of which it says nothing."""
-    from krippendorff import alpha
-
-    paired = table[:, np.isfinite(table).sum(0) >= 2]
-    if np.nanmin(paired) == np.nanmax(paired):
-        return None
-    return float(alpha(reliability_data=table, level_of_measurement="interval"))
