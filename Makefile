@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-browser screenshots check lint types imports bench bench-check bench-gpu clean
+.PHONY: demo test test-slow test-browser screenshots dist check lint types imports bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -21,6 +21,10 @@ test-browser: $(VENV)/ready  ## Install a browser if there is none, and run the 
 
 screenshots: $(VENV)/ready  ## Draw the pictures of the workbench in docs anew
 	$(BIN)/python docs/pictures.py
+
+dist: $(VENV)/ready  ## Build wheel and sdist, and check what indexes will say of them
+	$(BIN)/pip install --quiet build twine
+	rm -rf dist && $(BIN)/python -m build && $(BIN)/twine check --strict dist/*
 
 check: lint types imports test  ## Everything a change must pass
 
