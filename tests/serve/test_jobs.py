@@ -121,6 +121,11 @@ def test_the_queue_joins_what_is_the_same_and_puts_corrections_first(app, client
         assert add_job(session, "score", recording=session.get(Recording, first), urgent=True).id == one.id
         assert one.is_urgent
         assert two.id != one.id
+        first, second, again = (
+            add_job(session, "evaluate", subject="data", runs=runs, split="valid")
+            for runs in (["a"], ["a", "b"], ["a"])
+        )
+        assert first.id == again.id != second.id
 
 
 def test_a_server_with_nothing_to_do_does_nothing(client):

@@ -20,12 +20,12 @@ def add_job(
     session: Session, kind: str, *, subject: str = "", recording: Recording | None = None, urgent: bool = False,
     **payload: Any,
 ) -> Job:  # fmt: skip
-    """Add a job; one of the same kind for the same thing that waits already does for both."""
+    """Add a job; an equal one that waits already does for both."""
     recording_id = None if recording is None else recording.id
     same = select(Job).where(
         Job.kind == kind, Job.subject == subject, Job.recording_id == recording_id, Job.state == WAITING
     )
-    job = session.scalar(same)
+    job = next((each for each in session.scalars(same) if each.payload == payload), None)
     if job is None:
         job = Job(kind=kind, subject=subject, recording_id=recording_id, payload=payload, state=WAITING)
         session.add(job)
