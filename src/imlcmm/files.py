@@ -3,6 +3,7 @@
 And telling files apart by their digest.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -64,6 +65,11 @@ def check_space(out: Path, needed: int) -> None:
 def _nearest(path: Path) -> Path:
     """Find what exists of a path that may not be there yet: itself, or the nearest folder above it."""
     return next(there for there in (path.absolute(), *path.absolute().parents) if there.exists())
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether the disk, or a share of it, is used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_folder() -> Path:

@@ -32,6 +32,7 @@ class ExtractedClip(NamedTuple):
         features: Features of each modality that the clip has.
         text: The tokens of the transcript, None without one.
         missing: Why each other modality is missing.
+        speech: Where somebody speaks, in seconds from the clip's start.
     """
 
     transcript: str
@@ -39,6 +40,7 @@ class ExtractedClip(NamedTuple):
     features: dict[str, Features]
     text: TextFeatures | None
     missing: dict[str, str]
+    speech: Sequence[tuple[float, float]] = ()
 
 
 class ClipExtractor:
@@ -105,7 +107,7 @@ class ClipExtractor:
         text = self.text([said])[0] if self.text is not None and said else None
         if text is not None:
             features["text"] = Features(text.values, _token_times(text, said, timed))
-        return ExtractedClip(said, timed, features, text, missing)
+        return ExtractedClip(said, timed, features, text, missing, speech)
 
     @cached_property
     def transcriber(self) -> Transcriber:

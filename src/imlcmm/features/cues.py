@@ -5,7 +5,6 @@ import numpy as np
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
-from imlcmm.features.speech.voice_activity import speech_regions
 
 _FACE = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
@@ -35,8 +34,7 @@ def measure_cues(recording: Recording, start: float, end: float, clip: Extracted
     sound = recording.sound(start, end) if recording.info.has_sound else np.zeros(0, np.float32)
     if len(sound) < _FRAME or float(np.abs(sound).max()) == 0:
         return cues
-    speech = speech_regions(sound)
-    spoken = sum(last - first for first, last in speech)
+    speech, spoken = clip.speech, sum(last - first for first, last in clip.speech)
     cues["pauses"] = 100 * (1 - min(1.0, spoken * SOUND_RATE / len(sound)))
     voiced = np.concatenate([sound[int(a * SOUND_RATE) : int(b * SOUND_RATE)] for a, b in speech] or [sound])
     cues["loudness"] = float(20 * np.log10(np.sqrt(np.mean(voiced**2)) + 1e-6))

@@ -55,6 +55,7 @@ def make_app(
     workspace.make()
     engine = open_database(workspace.database)
     opening, hub = sessions(engine), Hub()
+    arrivals = Arrivals(workspace, opening)
     runner = Runner(workspace, opening, hub, extractor, workers=workers, limits=limits)
 
     @event.listens_for(opening, "after_commit")
@@ -65,8 +66,7 @@ def make_app(
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         hub.attach()
-        app.state.arriving, app.state.admitting = set(), uploads.admitting()
-        app.state.arrivals.recover()
+        arrivals.recover()
         runner.start()
         yield
         runner.stop()
@@ -82,8 +82,7 @@ def make_app(
         redoc_url=None,
         responses={"4XX": {"model": schemas.Failure}},
     )
-    app.state.bench = Bench(workspace, opening, hub, runner, options, token)
-    app.state.arrivals = Arrivals(workspace, opening)
+    app.state.bench = Bench(workspace, opening, hub, runner, arrivals, options, token)
     api = APIRouter(prefix=PREFIX)
     for part in (jobs, uploads, recordings, utterances, labels, runs, comparison):
         api.include_router(part.router)

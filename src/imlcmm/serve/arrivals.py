@@ -6,6 +6,7 @@ import time
 import uuid
 from pathlib import Path, PureWindowsPath
 
+from anyio import CapacityLimiter
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,18 +19,25 @@ from imlcmm.serve.jobs.queue import add_job
 from imlcmm.serve.state.tables import Recording, Upload
 from imlcmm.serve.state.workspace import Workspace, stored_suffix
 
-_KEPT_DAYS = 7
+_KEPT_DAYS, _CHECKSUMS = 7, 4
 _BLANKS = str.maketrans("\r\n\t", "   ")
 _SPARE = 1 << 28
 """Bytes that stay free on the disk for the database and results."""
 
 
 class Arrivals:
-    """Takes files in; all methods may be called from any thread."""
+    """Takes files in; all methods may be called from any thread.
+
+    Attributes:
+        busy: Keys of the uploads to which a piece is being added.
+        admitting: What keeps the checksums of many files from taking all threads.
+    """
 
     def __init__(self, workspace: Workspace, sessions: sessionmaker[Session]) -> None:
         """Hold where they go."""
         self.workspace, self.sessions = workspace, sessions
+        self.busy: set[str] = set()
+        self.admitting = CapacityLimiter(_CHECKSUMS)
 
     def announce(self, name: str, collection: str, size: int, *, awaits_transcript: bool = False) -> Upload:
         """Make room for a file; one whose transcript follows is scored when that is there.

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session, sessionmaker
 
+from imlcmm.serve.arrivals import Arrivals
 from imlcmm.serve.events import Hub
 from imlcmm.serve.jobs.runner import Runner
 from imlcmm.serve.state.workspace import Workspace
@@ -36,6 +37,7 @@ class Bench:
         sessions: Opens sessions of the database.
         hub: Tells pages what happens.
         runner: Does the jobs.
+        arrivals: Takes files in.
         options: What may be asked for.
         token: What a request must carry; None where only this machine is served.
     """
@@ -44,6 +46,7 @@ class Bench:
     sessions: sessionmaker[Session]
     hub: Hub
     runner: Runner
+    arrivals: Arrivals
     options: ServeOptions
     token: str | None
 

@@ -1,6 +1,5 @@
 """The project's own data set on disk: ragged safetensors and JSON, written in bounded memory and all at once."""
 
-import errno
 import json
 import logging
 import shutil
@@ -18,13 +17,12 @@ from imlcmm.datasets.stores.manifest import FORMAT, MANIFEST, SPLITS, read_manif
 from imlcmm.datasets.stores.repair import Repair
 from imlcmm.datasets.stores.split_writer import SplitWriter
 from imlcmm.errors import DataError
-from imlcmm.files import check_folder, file_digest
+from imlcmm.files import check_folder, file_digest, is_full
 from imlcmm.types import MODALITIES, TARGETS, Clip
 
 logger = logging.getLogger(__name__)
 
 _NAMED = 8
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class StoreWriter:
@@ -222,6 +220,6 @@ def _swap(new: Path, folder: Path) -> None:
 
 def disk_error(path: Path, error: OSError) -> DataError:
     """Turn an error of the operating system into one line."""
-    if error.errno in _FULL:
+    if is_full(error):
         return DataError(f"the disk is full, {path} was not written; free some space and try again")
     return DataError(f"cannot write {path}: {error.strerror or error}; check the folder and try again")

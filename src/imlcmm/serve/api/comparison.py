@@ -52,7 +52,7 @@ class _Side:
     def __init__(self, session: Session, which: str) -> None:
         kind, _, name = which.partition(":")
         if kind == "recording":
-            self.name, self.recordings = "", [find_recording(session, int(name))]
+            self.recordings = [find_recording(session, int(name))]
             self.name = self.recordings[0].name
         else:
             query = select(Recording)

@@ -1,9 +1,8 @@
 """Refusals of the API: one line each, as JSON."""
 
-import errno
 import logging
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,11 +11,13 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from imlcmm.errors import ImlcmmError
+from imlcmm.files import is_full
 
 _log = logging.getLogger(__name__)
 
+Row = TypeVar("Row")
+
 FULL = "the disk is full: free some space and try again; nothing that was there is lost"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def refuse(status: int, error: str) -> NoReturn:
@@ -28,9 +29,15 @@ def refuse(status: int, error: str) -> NoReturn:
     raise HTTPException(status, error)
 
 
-def is_full(error: OSError) -> bool:
-    """Tell whether the disk, or a share of it, is used up."""
-    return error.errno in _FULL
+def found(row: Row | None, missing: str) -> Row:
+    """Give what a look-up found.
+
+    Raises:
+        HTTPException: If that is nothing, with what is missing.
+    """
+    if row is None:
+        refuse(404, missing)
+    return row
 
 
 def answer_errors(app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sse_starlette import EventSourceResponse
 
 from imlcmm.serve.api import schemas
-from imlcmm.serve.api.errors import refuse
+from imlcmm.serve.api.errors import found, refuse
 from imlcmm.serve.bench import Bench, TheBench, TheSession
 from imlcmm.serve.jobs.runner import describe_job
 from imlcmm.serve.state.database import setting
@@ -50,10 +50,7 @@ def list_jobs(
 @router.get("/jobs/{number}")
 def get_job(number: int, bench: TheBench, session: TheSession) -> schemas.JobResult:
     """Give a job, and what it found."""
-    job = session.get(Job, number)
-    if job is None:
-        refuse(404, f"there is no job {number}; it may be forgotten")
-    return job_view(job, bench)
+    return job_view(found(session.get(Job, number), f"there is no job {number}; it may be forgotten"), bench)
 
 
 @router.post("/jobs/{number}/cancel")

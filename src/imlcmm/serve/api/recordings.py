@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import ColumnElement, Select, func, select
@@ -12,20 +13,18 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 
 from imlcmm.clean_text import clean_text
-from imlcmm.features.cue_names import CUES
 from imlcmm.features.subtitles.transcripts import SUFFIXES, read_transcript
 from imlcmm.files import file_name
 from imlcmm.prediction.export import check_export, export
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.serve.api import schemas
-from imlcmm.serve.api.errors import refuse
+from imlcmm.serve.api.errors import found, refuse
 from imlcmm.serve.api.views import detail_view, recording_view, scored_utterances
 from imlcmm.serve.arrivals import shown_name
 from imlcmm.serve.bench import TheBench, TheSession
 from imlcmm.serve.jobs.queue import add_job, score_anew
 from imlcmm.serve.jobs.recordings import prediction_of
 from imlcmm.serve.state.tables import RUNNING, Job, Recording, SpokenUtterance
-from imlcmm.serve.state.workspace import Workspace
 
 router = APIRouter(prefix="/recordings", tags=["recordings"])
 
@@ -76,7 +75,7 @@ def list_recordings(
 @router.get("/{number}")
 def get_recording(number: int, session: TheSession) -> schemas.RecordingDetail:
     """Give a recording with its utterances."""
-    return detail_view(find_recording(session, number), CUES)
+    return detail_view(find_recording(session, number))
 
 
 @router.patch("/{number}")
@@ -88,7 +87,7 @@ def change_recording(number: int, change: schemas.RecordingChange, session: TheS
     if change.collection is not None:
         recording.collection = clean_text(change.collection)
     session.flush()
-    return detail_view(recording, CUES)
+    return detail_view(recording)
 
 
 @router.delete("/{number}", status_code=204)
@@ -110,7 +109,7 @@ def score_recording(number: int, session: TheSession) -> schemas.RecordingDetail
     """Score a recording anew with the present model; cuts, corrected words and labels stay."""
     recording = find_recording(session, number)
     score_anew(session, [recording])
-    return detail_view(recording, CUES)
+    return detail_view(recording)
 
 
 @router.put("/{number}/transcript")
@@ -126,8 +125,6 @@ async def put_transcript(
         content += part
         if len(content) > _TRANSCRIPT:
             refuse(413, f"a transcript has {_TRANSCRIPT >> 20} MB at most")
-    from anyio.to_thread import run_sync
-
     return await run_sync(_take_transcript, bench, number, ending, bytes(content))
 
 
@@ -146,10 +143,10 @@ def get_preview(number: int, bench: TheBench, session: TheSession) -> FileRespon
 
 
 @router.get("/{number}/export/{format}", response_class=FileResponse)
-def export_recording(number: int, format: Format, bench: TheBench, session: TheSession) -> Response:
+def export_recording(number: int, format: Format, session: TheSession) -> Response:
     """Write what was found as JSON, CSV, Parquet, SRT, VTT or ELAN (EAF), or as the timeline's picture."""
     recording = find_recording(session, number)
-    prediction = prediction_of_recording(recording, bench.workspace)
+    prediction = prediction_of_recording(recording)
     folder = TemporaryDirectory(prefix="imlcmm-export-")
     out = Path(folder.name) / f"{file_name(PurePath(recording.name).stem)}.{format}"
     try:
@@ -172,13 +169,10 @@ def find_recording(session: Session, number: int) -> Recording:
     Raises:
         HTTPException: If there is none.
     """
-    recording = session.get(Recording, number)
-    if recording is None:
-        refuse(404, f"there is no recording {number}; it may have been deleted")
-    return recording
+    return found(session.get(Recording, number), f"there is no recording {number}; it may have been deleted")
 
 
-def prediction_of_recording(recording: Recording, workspace: Workspace) -> VideoPrediction:
+def prediction_of_recording(recording: Recording) -> VideoPrediction:
     """Give what was found in a recording as the exports take it, under its own name."""
     return VideoPrediction(
         Path(recording.name),
@@ -212,7 +206,7 @@ def _take_transcript(bench: TheBench, number: int, ending: str, content: bytes) 
         recording.utterances, recording.is_cut = [], False
         add_job(session, "score", recording=recording)
         session.flush()
-        return detail_view(recording, CUES)
+        return detail_view(recording)
 
 
 def _file(path: Path, kind: str) -> FileResponse:

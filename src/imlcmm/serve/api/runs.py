@@ -4,18 +4,17 @@ import csv
 import io
 import math
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from imlcmm.datasets.stores.manifest import read_manifest
 from imlcmm.errors import DataError
 from imlcmm.model_ideas import model_ideas
 from imlcmm.serve.api import schemas
-from imlcmm.serve.api.errors import refuse
+from imlcmm.serve.api.errors import found, refuse
 from imlcmm.serve.api.jobs import job_view
 from imlcmm.serve.bench import Bench, TheBench, TheSession
 from imlcmm.serve.jobs.labelled import labelled_clips
@@ -26,14 +25,14 @@ from imlcmm.untrusted import read_json
 
 router = APIRouter(tags=["data sets and runs"])
 
-_FEWEST = 10
+_FEWEST, _MISSING = 10, "there is no run {}"
 
 
 @router.get("/datasets")
 def list_datasets(bench: TheBench) -> list[schemas.Dataset]:
     """List the data sets in the workspace's folder `datasets`; stores that are copied there are found too."""
-    found = (_dataset(bench, folder.name) for folder in sorted(bench.workspace.datasets.iterdir()) if folder.is_dir())
-    return [dataset for dataset in found if dataset is not None]
+    opened = (_dataset(bench, folder.name) for folder in sorted(bench.workspace.datasets.iterdir()) if folder.is_dir())
+    return [dataset for dataset in opened if dataset is not None]
 
 
 @router.post("/datasets", status_code=202)
@@ -58,7 +57,7 @@ def list_models() -> list[schemas.SentimentModel]:
 @router.get("/runs")
 def list_runs(bench: TheBench, session: TheSession) -> list[schemas.Run]:
     """List the runs, the newest first."""
-    return [_run(job, bench, session) for job in _latest(session)]
+    return [_run(job, bench, session) for job in reversed(_latest(session).values())]
 
 
 @router.post("/runs", status_code=202)
@@ -68,7 +67,7 @@ def start_run(new: schemas.NewRun, bench: TheBench, session: TheSession) -> sche
         refuse(422, f"there is no model {new.model}; choose one of {', '.join(model_ideas())}")
     if _dataset(bench, new.data) is None:
         refuse(404, f"there is no data set {new.data}")
-    if (bench.workspace.runs / new.name).exists() or any(job.subject == new.name for job in _latest(session)):
+    if (bench.workspace.runs / new.name).exists() or new.name in _latest(session):
         refuse(409, f"there is a run {new.name} already; choose another name")
     job = add_job(
         session, "train", subject=new.name, data=new.data, model=new.model, seeds=new.seeds, epochs=new.epochs
@@ -108,7 +107,8 @@ def curves(name: schemas.PlainName, bench: TheBench) -> schemas.Curves:
 @router.post("/runs/compare", status_code=202)
 def compare_runs(asked: schemas.Comparison, bench: TheBench, session: TheSession) -> schemas.JobResult:
     """Score runs of one data set on a split, with intervals and paired tests; the job holds the result."""
-    jobs = [_job_of(session, name) for name in dict.fromkeys(asked.runs)]
+    latest = _latest(session)
+    jobs = [found(latest.get(name), _MISSING.format(name)) for name in dict.fromkeys(asked.runs)]
     unfinished = [job.subject for job in jobs if job.state != DONE]
     if unfinished:
         refuse(409, f"{', '.join(unfinished)} is not finished; train it first")
@@ -137,18 +137,14 @@ def _dataset(bench: Bench, name: str) -> schemas.Dataset | None:
     return schemas.Dataset(name=name, kind=manifest["kind"], simulated=manifest["simulated"], clips=clips)
 
 
-def _latest(session: Session) -> Sequence[Job]:
-    """Give the last job of each run, the newest run first."""
-    jobs = session.scalars(select(Job).where(Job.kind == "train").order_by(Job.id))
-    last = {job.subject: job for job in jobs}
-    return sorted(last.values(), key=lambda job: -job.id)
+def _latest(session: Session) -> dict[str, Job]:
+    """Give the last job of each run by the run's name, in order of these jobs."""
+    last = select(func.max(Job.id)).where(Job.kind == "train").group_by(Job.subject)
+    return {job.subject: job for job in session.scalars(select(Job).where(Job.id.in_(last)).order_by(Job.id))}
 
 
 def _job_of(session: Session, name: str) -> Job:
-    found = next((job for job in _latest(session) if job.subject == name), None)
-    if found is None:
-        refuse(404, f"there is no run {name}")
-    return found
+    return found(_latest(session).get(name), _MISSING.format(name))
 
 
 def _run(job: Job, bench: Bench, session: Session) -> schemas.Run:

@@ -5,13 +5,13 @@ import binascii
 from contextlib import suppress
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.requests import ClientDisconnect
 
 from imlcmm.errors import MediaError
-from imlcmm.serve.api.errors import FULL, is_full, refuse
+from imlcmm.files import is_full
+from imlcmm.serve.api.errors import FULL, found, refuse
 from imlcmm.serve.arrivals import Arrivals
 from imlcmm.serve.bench import TheBench
 from imlcmm.serve.state.tables import Upload
@@ -55,34 +55,34 @@ def announce(
         refuse(422, f"{name} is empty (0 bytes): copy it again")
     if upload_length > _largest(bench):
         refuse(413, f"{name} has {upload_length / 1e9:.1f} GB; up to {bench.options.largest_upload:g} GB are taken")
-    arrivals = _arrivals(request)
-    if arrivals.count() >= bench.options.most_recordings:
+    if bench.arrivals.count() >= bench.options.most_recordings:
         refuse(409, f"the workspace holds {bench.options.most_recordings:,} recordings, which is its limit")
-    upload = arrivals.announce(
+    upload = bench.arrivals.announce(
         name, told.get("collection", ""), upload_length, awaits_transcript=told.get("transcript") == "follows"
     )
     response.headers["Location"] = f"{request.url.path}/{upload.key}"
 
 
 @router.head("/{key}")
-def offset(key: str, request: Request, response: Response) -> None:
+def offset(key: str, bench: TheBench, response: Response) -> None:
     """Tell how much of a file is there."""
-    upload = _find(request, key)
-    response.headers["Upload-Offset"] = str(_arrivals(request).arrived(upload))
+    upload = _find(bench, key)
+    response.headers["Upload-Offset"] = str(bench.arrivals.arrived(upload))
     response.headers["Upload-Length"] = str(upload.size)
     response.headers["Cache-Control"] = "no-store"
 
 
 @router.patch("/{key}", status_code=204)
-async def append(key: str, request: Request, response: Response, upload_offset: Annotated[int, Header(ge=0)]) -> None:
+async def append(
+    key: str, bench: TheBench, request: Request, response: Response, upload_offset: Annotated[int, Header(ge=0)]
+) -> None:
     """Take a piece; after the last, `Imlcmm-Recording` names the recording, `Imlcmm-Duplicate` tells of one known."""
     if request.headers.get("content-type") != "application/offset+octet-stream":
         refuse(415, "a piece is sent as application/offset+octet-stream")
-    arrivals, upload = _arrivals(request), await run_sync(_find, request, key)
-    busy: set[str] = request.app.state.arriving
-    if key in busy:
+    arrivals, upload = bench.arrivals, await run_sync(_find, bench, key)
+    if key in arrivals.busy:
         refuse(423, f"{upload.name} is being sent by somebody else right now")
-    busy.add(key)
+    arrivals.busy.add(key)
     try:
         at = await run_sync(arrivals.arrived, upload)
         if at != upload_offset:
@@ -90,22 +90,17 @@ async def append(key: str, request: Request, response: Response, upload_offset: 
         at = await _receive(request, arrivals, upload, at)
         response.headers["Upload-Offset"] = str(at)
         if at == upload.size:
-            number, twice = await run_sync(_admit, arrivals, upload, limiter=request.app.state.admitting)
+            number, twice = await run_sync(_admit, arrivals, upload, limiter=arrivals.admitting)
             response.headers["Imlcmm-Recording"] = str(number)
             response.headers["Imlcmm-Duplicate"] = str(twice).lower()
     finally:
-        busy.discard(key)
+        arrivals.busy.discard(key)
 
 
 @router.delete("/{key}", status_code=204)
-def terminate(key: str, request: Request) -> None:
+def terminate(key: str, bench: TheBench) -> None:
     """Give an upload up."""
-    _arrivals(request).give_up(_find(request, key))
-
-
-def admitting() -> CapacityLimiter:
-    """Give what keeps the checksums of many files from taking all threads."""
-    return CapacityLimiter(4)
+    bench.arrivals.give_up(_find(bench, key))
 
 
 async def _receive(request: Request, arrivals: Arrivals, upload: Upload, at: int) -> int:
@@ -149,26 +144,18 @@ def _admit(arrivals: Arrivals, upload: Upload) -> tuple[int, bool]:
 
 def _metadata(header: str) -> dict[str, str]:
     """Read tus metadata: names, each with a value in base64."""
-    found = {}
+    told = {}
     for pair in header.split(","):
         name, _, value = pair.strip().partition(" ")
         try:
-            found[name] = base64.b64decode(value, validate=True).decode("utf-8", "replace")
+            told[name] = base64.b64decode(value, validate=True).decode("utf-8", "replace")
         except binascii.Error:
             refuse(422, f"Upload-Metadata: {name[:40]} is not in base64")
-    return found
+    return told
 
 
-def _find(request: Request, key: str) -> Upload:
-    upload = _arrivals(request).find(key)
-    if upload is None:
-        refuse(404, "there is no such upload; it may be complete, given up or too old")
-    return upload
-
-
-def _arrivals(request: Request) -> Arrivals:
-    arrivals: Arrivals = request.app.state.arrivals
-    return arrivals
+def _find(bench: TheBench, key: str) -> Upload:
+    return found(bench.arrivals.find(key), "there is no such upload; it may be complete, given up or too old")
 
 
 def _largest(bench: TheBench) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from imlcmm.clean_text import clean_text
 from imlcmm.features.words.word import Word, join_words, spread_words
 from imlcmm.serve.api import schemas
-from imlcmm.serve.api.errors import refuse
+from imlcmm.serve.api.errors import found, refuse
 from imlcmm.serve.api.views import utterance_view
 from imlcmm.serve.bench import TheSession
 from imlcmm.serve.jobs.queue import add_job
@@ -86,10 +86,8 @@ def find_utterance(session: Session, number: int) -> SpokenUtterance:
     Raises:
         HTTPException: If there is none.
     """
-    row = session.get(SpokenUtterance, number)
-    if row is None:
-        refuse(404, f"there is no utterance {number}; it may have been joined with another")
-    return row
+    missing = f"there is no utterance {number}; it may have been joined with another"
+    return found(session.get(SpokenUtterance, number), missing)
 
 
 def _check_span(session: Session, row: SpokenUtterance, start: float, end: float) -> None:

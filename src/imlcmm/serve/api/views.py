@@ -1,13 +1,14 @@
 """From rows of the database to answers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from imlcmm.features.cue_names import CUES
 from imlcmm.serve.api import schemas
 from imlcmm.serve.jobs.recordings import prediction_of
 from imlcmm.serve.state.tables import Recording, SpokenUtterance
@@ -53,11 +54,11 @@ def recording_view(row: Recording, utterances: Sequence[Scored]) -> schemas.Reco
     return schemas.Recording(**_summary(row, utterances))
 
 
-def detail_view(row: Recording, units: Mapping[str, str]) -> schemas.RecordingDetail:
+def detail_view(row: Recording) -> schemas.RecordingDetail:
     """Give a recording with its utterances."""
     return schemas.RecordingDetail(
         **_summary(row, row.utterances),
-        cue_units=dict(units),
+        cue_units=dict(CUES),
         utterance_list=[utterance_view(u) for u in row.utterances],
     )
 

@@ -25,13 +25,14 @@ def labelled_clips(session: Session, workspace: Workspace) -> list[LabelledClip]
     with fewer than ten recordings each one's last utterances are kept aside instead.
     """
     query = select(Recording).options(selectinload(Recording.utterances).selectinload(SpokenUtterance.labels))
+    recordings = session.scalars(query.order_by(Recording.id)).all()
     found = [
         (recording, place, utterance, labels)
-        for recording in session.scalars(query.order_by(Recording.id))
+        for recording in recordings
         for place, utterance in enumerate(recording.utterances)
         if "multimodal" in (labels := mean_labels(utterance))
     ]
-    names = _own_names(session.scalars(query.order_by(Recording.id)).all())
+    names = _own_names(recordings)
     splits = splits_of([recording.id for recording, *_ in found])
     return [
         LabelledClip(

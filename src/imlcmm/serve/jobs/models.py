@@ -16,6 +16,8 @@ from imlcmm.serve.work.tasks import AdoptTask, DatasetTask, EvaluateTask, Simula
 class ModelWork:
     """A job whose finding is kept with the job."""
 
+    recording_id = None
+
     def __init__(self, session: Session, job: Job, workspace: Workspace) -> None:
         """Make the task."""
         self.job_id = job.id

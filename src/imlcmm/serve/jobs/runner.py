@@ -191,7 +191,7 @@ class _Lane(threading.Thread):
         with self.runner.sessions.begin() as session:
             for each in found:
                 work.hear(session, each)
-        self.runner.hub.publish("heard", job=self.job_id, recording=getattr(work, "recording_id", None))
+        self.runner.hub.publish("heard", job=self.job_id, recording=work.recording_id)
 
     def _finish(self, work: Work, job_id: int, failure: str | None) -> None:
         """Keep how a job ended; where the disk is full, as soon as it has room again."""
@@ -205,7 +205,7 @@ class _Lane(threading.Thread):
         self.job_id = None
         self.runner.progress.pop(job_id, None)
         self.runner.tell(job_id)
-        self.runner.hub.publish("heard", job=job_id, recording=getattr(work, "recording_id", None))
+        self.runner.hub.publish("heard", job=job_id, recording=work.recording_id)
 
     def _keep_end(self, work: Work, job_id: int, failure: str | None) -> None:
         state = CANCELLED if self.cancelled else DONE if failure is None else FAILED

@@ -16,6 +16,11 @@ class Work(Protocol):
         """What the worker does."""
         ...
 
+    @property
+    def recording_id(self) -> int | None:
+        """The recording that it is about, if there is one."""
+        ...
+
     def hear(self, session: Session, found: dict[str, Any]) -> None:
         """Keep what the worker found."""
         ...

@@ -5,7 +5,6 @@ from pathlib import Path
 from imlcmm.features.cues import measure_cues
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media.excerpt import plays_in_browsers, write_excerpt
-from imlcmm.features.media.probe import probe
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.jobs.workers import Tell
@@ -27,22 +26,23 @@ class Scorer:
 
     def score(self, task: ScoreTask, tell: Tell) -> None:
         """Tell what the file holds, cut it if nobody has, and score its utterances."""
-        info = probe(task.media, limits=self.options.limits)
-        say(
-            task.out, "media", duration=info.duration, has_picture=info.has_picture, has_sound=info.has_sound,
-            plays=plays_in_browsers(task.media),
-        )  # fmt: skip
-        tell(0.0)
-        predictor = self._predictor(task.model)
-        spec, begun = predictor.model.spec, 0.0 if task.spans is not None else _CUTTING
-        say(task.out, "model", name=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral)
+        utterances = [Utterance(s.start, s.end, s.text, tuple(s.words)) for s in task.spans or ()]
+        begun = 0.0 if task.spans is not None else _CUTTING
 
         def reached(second: float) -> None:
             if not utterances:
                 tell(begun * min(1.0, second / info.duration))
 
-        utterances = [Utterance(s.start, s.end, s.text, tuple(s.words)) for s in task.spans or ()]
         with Recording(task.media, limits=self.options.limits, reached=reached) as recording:
+            info = recording.info
+            say(
+                task.out, "media", duration=info.duration, has_picture=info.has_picture, has_sound=info.has_sound,
+                plays=plays_in_browsers(task.media),
+            )  # fmt: skip
+            tell(0.0)
+            predictor = self._predictor(task.model)
+            spec = predictor.model.spec
+            say(task.out, "model", name=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral)
             if task.spans is None:
                 utterances = predictor.extractor.utterances(recording)
                 say(task.out, "cut", utterances=[_plain(utterance) for utterance in utterances])
@@ -59,9 +59,11 @@ class Scorer:
 
     def preview(self, task: PreviewTask, tell: Tell) -> None:
         """Copy a recording as browsers play it."""
-        limits = self.options.limits
-        whole = probe(task.media, limits=limits).duration
-        with Recording(task.media, limits=limits, reached=lambda second: tell(min(1.0, second / whole))) as recording:
+
+        def reached(second: float) -> None:
+            tell(min(1.0, second / recording.info.duration))
+
+        with Recording(task.media, limits=self.options.limits, reached=reached) as recording:
             write_excerpt(recording, task.preview)
         say(task.out, "preview")
 
