@@ -8,6 +8,7 @@ import torch
 import yaml
 from field_files import field_file, field_split
 
+from imlcmm.calibration import read_calibration
 from imlcmm.datasets.convert import convert
 from imlcmm.datasets.kind_file import describe_kind, parse_kind, read_kind
 from imlcmm.datasets.labels.label_file import find_clips
@@ -16,7 +17,7 @@ from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import evaluate_runs
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
-from imlcmm.models.calibration import fit_curve, read_calibration
+from imlcmm.models.calibration import fit_curve
 from imlcmm.reports.page.report_page import write_report
 from imlcmm.training.fit import TrainerOptions, train_seeds
 from imlcmm.training.module import Optimization

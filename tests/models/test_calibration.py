@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from imlcmm.models.calibration import Calibration, calibrate, fit_curve, read_calibration
+from imlcmm.calibration import Calibration, read_calibration
+from imlcmm.models.calibration import calibrate, fit_curve
 from imlcmm.models.iml_cmm import IMLCMM
 
 

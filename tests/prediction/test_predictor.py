@@ -4,36 +4,35 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
+from imlcmm.calibration import Calibration, Curve
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.text.encoder import TextFeatures
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
-from imlcmm.models.base import SentimentModel
-from imlcmm.models.calibration import Calibration, Curve
-from imlcmm.prediction.batching import to_batch
+from imlcmm.prediction.batching import to_arrays
 from imlcmm.prediction.moments import moments
+from imlcmm.prediction.networks.network import Scores
 from imlcmm.prediction.predictor import UNPROVEN, UNTRAINED, Predictor
-from imlcmm.types import MODALITIES, DataSpec, Prediction
+from imlcmm.types import MODALITIES, DataSpec
 
 SPEC = DataSpec(widths={"text": 2, "audio": 3, "vision": 4}, steps={"text": 4, "audio": 9, "vision": 9})
 CURVE = Curve(clips=100, half_width=0.5, intercept=0.0, slope=2.0)
 
 
-class Says(SentimentModel):
-    """A model that says what it is told to say."""
+class Says:
+    """A network that says what it is told to say."""
 
-    def __init__(self, sentiment: float, **unimodal: float) -> None:
-        super().__init__(SPEC)
+    spec, means = SPEC, {m: np.zeros(width, np.float32) for m, width in SPEC.widths.items()}
+
+    def __init__(self, sentiment: float, calibration: Calibration | None = None, **unimodal: float) -> None:
+        self.calibration = calibration
         self.read: set[str] = set()
-        self.said = Prediction(
-            torch.tensor([sentiment]), unimodal={m: torch.tensor([value]) for m, value in unimodal.items()}
-        )
+        self.said = Scores(np.array([sentiment]), {m: np.array([value]) for m, value in unimodal.items()})
 
-    def forward(self, batch):
-        self.read = {m for m in MODALITIES if batch.masks[m].any()}
+    def __call__(self, clips):
+        self.read = {m for m in MODALITIES if clips.masks[m].any()}
         return self.said
 
 
@@ -62,8 +61,8 @@ def clip(*present):
 
 
 def score(model, *present, curves=(), trained=SETS):
-    calibration = Calibration(MODALITIES, dict.fromkeys(curves, CURVE)) if curves else None
-    predictor = Predictor(model, calibration, Extracts(trained), "it")
+    model.calibration = Calibration(MODALITIES, dict.fromkeys(curves, CURVE)) if curves else None
+    predictor = Predictor(model, Extracts(trained), "it")
     return predictor.score(Utterance(10.0, 11.0, "good day"), clip(*present))
 
 
@@ -76,8 +75,8 @@ def test_sentiment_and_interval_stay_on_the_scale():
 
 def test_confidence_is_that_of_the_modalities_that_were_read():
     curves = {"multimodal text": replace(CURVE, half_width=0.1), "multimodal text audio vision": CURVE}
-    model = Says(0.2)
-    predictor = Predictor(model, Calibration(MODALITIES, curves), Extracts(SETS), "it")
+    model = Says(0.2, Calibration(MODALITIES, curves))
+    predictor = Predictor(model, Extracts(SETS), "it")
     said = predictor.score(Utterance(0.0, 1.0, ""), clip("text"))
     assert said.interval == pytest.approx((0.1, 0.3))
     assert model.read == {"text"}
@@ -118,27 +117,27 @@ def test_frames_that_could_not_be_measured_are_masked_and_single_values_filled()
     values = given.features["vision"].values
     values[2] = np.nan
     values[3, 1] = np.nan
-    batch = to_batch([given, clip("text")], SPEC, ("text", "vision"), {"vision": np.full(4, 7.0)})
-    assert batch.masks["vision"][0].tolist() == [True, True, False, *[True] * 6]
-    assert batch.vision[0, 3].tolist() == [1, 7, 1, 1]
-    assert batch.vision.isfinite().all()
-    assert not batch.masks["audio"].any()
-    assert not batch.masks["vision"][1].any()
-    assert batch.text.shape == (2, 4, 2)
+    arrays = to_arrays([given, clip("text")], SPEC, ("text", "vision"), {"vision": np.full(4, 7.0)})
+    assert arrays.masks["vision"][0].tolist() == [True, True, False, *[True] * 6]
+    assert arrays.sequences["vision"][0, 3].tolist() == [1, 7, 1, 1]
+    assert np.isfinite(arrays.sequences["vision"]).all()
+    assert not arrays.masks["audio"].any()
+    assert not arrays.masks["vision"][1].any()
+    assert arrays.sequences["text"].shape == (2, 4, 2)
 
 
 def test_moments_are_what_weighs_more_than_its_share():
-    weights = {"audio": torch.full((1, 9), 0.1), "text": torch.tensor([[0.1, 0.6, 0.2, 0.1]])}
+    weights = {"audio": np.full((1, 9), 0.1), "text": np.array([[0.1, 0.6, 0.2, 0.1]])}
     weights["audio"][0, 7] = 0.9
     given = clip("text", "audio")
     spans = np.array([[0, 0], [0, 4], [5, 8], [0, 0]])
     times = np.array([[np.nan] * 2, [0.0, 0.5], [0.5, 1.0], [np.nan] * 2])
     given.features["text"] = Features(given.features["text"].values, times)
     given = given._replace(text=TextFeatures(given.features["text"].values, np.zeros((4, 3), int), ("",) * 4, spans))
-    found = moments(Prediction(torch.zeros(1), attention=weights), given, 10.0)
+    found = moments(Scores(np.zeros(1), attention=weights), given, 10.0)
     text = [moment for moment in found if moment.modality == "text"]
     assert [(moment.text, moment.start, moment.weight) for moment in text] == [("good", 10.0, 2.4), ("day", 10.5, 0.8)]
     audio = next(moment for moment in found if moment.modality == "audio")
     assert audio.start == pytest.approx(10.5)
     assert audio.weight > 1
-    assert moments(Prediction(torch.zeros(1)), given, 0.0) == ()
+    assert moments(Scores(np.zeros(1)), given, 0.0) == ()

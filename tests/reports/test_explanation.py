@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from imlcmm.calibration import read_calibration
 from imlcmm.cli import main
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.errors import DataError
 from imlcmm.files import file_name
-from imlcmm.models.calibration import read_calibration
 from imlcmm.reports.explanations.explanation import Explainer, characters, find_clip
 from imlcmm.reports.explanations.explanation_table import describe_explanation
 from imlcmm.reports.page.explanation_page import write_explanation

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from imlcmm.calibration import read_calibration
 from imlcmm.evaluation.evaluate import evaluate
-from imlcmm.models.calibration import read_calibration
 from imlcmm.reports.tables.confusion import confusion
 from imlcmm.reports.tables.reliability import reliability
 from imlcmm.types import MODALITIES, TARGETS

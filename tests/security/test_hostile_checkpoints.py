@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from imlcmm import Predictor
+from imlcmm.calibration import Calibration, Curve, read_calibration
 from imlcmm.errors import ModelError
 from imlcmm.models import IMLCMM, LF_DNN, find_model
-from imlcmm.models.calibration import Calibration, Curve, read_calibration
 from imlcmm.models.checkpoint import load_checkpoint
 from imlcmm.types import DataSpec
 

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 
 from imlcmm.commands.data import convert, extract, simulate
+from imlcmm.commands.export import export
 from imlcmm.commands.models import evaluate, leaderboard, models, tune
 from imlcmm.commands.predict import predict
 from imlcmm.commands.report import explain, report
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         tune,
         models,
         predict,
+        export,
         reproduce,
         report,
         explain,

@@ -29,6 +29,7 @@ from imlcmm.features.subtitles.transcripts import read_sidecar, source_stamp
 from imlcmm.features.words.word import Word, join_words
 from imlcmm.files import replacing, write_json, write_text
 from imlcmm.jobs.cluster import run_on_cluster
+from imlcmm.jobs.threads import use_one_thread
 from imlcmm.jobs.workers import USUAL_LIMITS, Limits, Tell, run_limited
 from imlcmm.progress import Progress
 from imlcmm.types import MODALITIES, Clip
@@ -124,9 +125,7 @@ def extract(
 
 def _prepare(options: ExtractorOptions, parts: Path) -> Callable[[SourceClip, Tell], None]:
     """Make the function that extracts a clip; called in each worker."""
-    import torch
-
-    torch.set_num_threads(1)
+    use_one_thread()
     extractor = ClipExtractor(options)
     sets = {m: f.describe() for m, f in extractor.feature_sets.items()}
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
@@ -17,7 +18,7 @@ from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
 def with_previous(states: Tensor) -> Tensor:
     """Put the states of the step before, at first zeros, beside those of each step; (steps, batch, 2 · states)."""
-    return torch.cat([torch.cat([torch.zeros_like(states[:1]), states[:-1]]), states], dim=-1)
+    return torch.cat([F.pad(states, (0, 0, 0, 0, 1, -1)), states], dim=-1)
 
 
 class MFN(SentimentModel):

@@ -69,7 +69,7 @@ class Attention(nn.Module):
             return fast
         q = split_heads(asked, self.heads)
         k, v = (split_heads(x, self.heads) for x in answers.chunk(2, dim=-1))
-        visible = None if mask is None else mask.view(len(mask), 1, -1, mask.shape[-1])
+        visible = None if mask is None else mask.view(mask.shape[0], 1, -1, mask.shape[-1])
         read: Tensor = self.out(merge_heads(F.scaled_dot_product_attention(q, k, v, visible)))
         return read
 

@@ -1,6 +1,6 @@
 """A memory over several modalities, kept and changed by gates (Zadeh et al. 2018, "Multi-view Gated Memory")."""
 
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 from jaxtyping import Float
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from imlcmm.modules.dropout import drop
+from imlcmm.modules.exported import exported_loop, exporting
 from imlcmm.modules.linear import linear
 
 
@@ -40,8 +41,21 @@ class GatedMemory(nn.Module):
         outside, proposed = (x.to(inside.dtype) for x in (outside, proposed))  # autocast may have narrowed them
         keep, keep_bias, admit, admit_bias = (p for layer in self.gate for p in layer.parameters())
         gates = (keep.T.contiguous(), keep_bias, admit.T.contiguous(), admit_bias)
+        if exporting():
+            return self._exported(outside, proposed, inside)
         memories: Tensor = _Recurrence.apply(outside, proposed, self._kept(outside), inside, *gates)
         return memories
+
+    def _exported(self, outside: Tensor, proposed: Tensor, inside: Tensor) -> Tensor:
+        """Give the memories as `_Recurrence` does without dropout."""
+
+        @no_type_check
+        def step(memory: tuple[Tensor, ...], entering: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            hidden = (entering[0] + memory[0] @ inside).relu().split([layer.out_features for layer in self.enter], -1)
+            keep, admit = (gate(part).sigmoid() for gate, part in zip(self.gate, hidden, strict=True))
+            return (keep * memory[0] + admit * entering[1],)
+
+        return exported_loop(step, (torch.zeros_like(proposed[0]),), (outside, proposed))[0]
 
     def _kept(self, like: Tensor) -> Tensor | None:
         """Draw the dropout of all steps at once, already scaled."""

@@ -76,12 +76,12 @@ class HyperModalityFusion(nn.Module):
         self, tokens: dict[str, Float[Tensor, "batch tokens width"]], present: dict[str, Bool[Tensor, " batch"]]
     ) -> Float[Tensor, "batch width"]:
         """Refine text over the scales (equation 8), gather the hyper-modality, and read both by a [CLS] token."""
-        text, hyper = tokens["text"], self.hyper.expand(len(tokens["text"]), -1, -1)
+        text, hyper = tokens["text"], self.hyper.expand(tokens["text"].shape[0], -1, -1)
         for j, layer in enumerate(self.layers):
             if j:
                 text = self.scales[j - 1](text, text)
             hyper = layer(hyper, {**tokens, "text": text}, present)
-        text_cls, hyper_cls = self.readers.unsqueeze(1).expand(-1, len(text), -1, -1)
+        text_cls, hyper_cls = self.readers.unsqueeze(1).expand(-1, text.shape[0], -1, -1)
         target, source = torch.cat([text_cls, text], dim=1), torch.cat([hyper_cls, hyper], dim=1)
         for i, layer in enumerate(self.fusion, start=1):
             # Only [CLS] is read after the last layer, and without text in the context only [CLS] is ever read.

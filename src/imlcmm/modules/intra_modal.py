@@ -38,7 +38,7 @@ class IntraModalExtractor(nn.Module):
         last = len(self.frame_positions) - 1
         place = torch.arange(sequence.shape[1], device=sequence.device).clamp(max=last)
         frames = self.connector(sequence) + self.frame_positions[place]
-        tokens = (self.tokens + self.token_positions).expand(len(sequence), -1, -1)
+        tokens = (self.tokens + self.token_positions).expand(sequence.shape[0], -1, -1)
         context = torch.cat([tokens, frames], dim=1)
         visible = torch.cat([mask.new_ones(tokens.shape[:2]), mask], dim=1)
         read = self.layer(context if read_frames else tokens, context, visible)

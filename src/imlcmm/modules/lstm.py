@@ -4,13 +4,15 @@ The inputs of all steps are one product before the loop, and the gradient of the
 it. The gradient of the inputs is computed only where something asks for it.
 """
 
-from typing import Any
+from functools import partial
+from typing import Any, no_type_check
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from imlcmm.modules.exported import exported_loop, exporting
 from imlcmm.modules.linear import linear
 
 
@@ -21,8 +23,20 @@ def run_lstm(
     from_input, from_state, input_bias, state_bias = lstm.all_weights[0]
     entered = linear(sequence, from_input, input_bias + state_bias, training=lstm.training)
     entered = entered.transpose(0, 1).to(from_state.dtype)
+    if exporting():
+        begin = entered.new_zeros(entered.shape[1], lstm.hidden_size)
+        hidden, cells = exported_loop(partial(_step, from_state), (begin, begin.clone()), (entered,))
+        return hidden, cells
     hidden, cells = _Recurrence.apply(entered, from_state.T)
     return hidden, cells
+
+
+@no_type_check
+def _step(from_state: Tensor, states: tuple[Tensor, ...], entering: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Give h(t) and c(t) from those before and from what enters the gates."""
+    i, f, g, o = (entering[0] + states[0] @ from_state.T).chunk(4, dim=-1)
+    cell = f.sigmoid() * states[1] + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
 
 
 class _Recurrence(torch.autograd.Function):

@@ -45,4 +45,4 @@ def last_step(
 ) -> Float[Tensor, "batch width"]:
     """Take the last real step of each row."""
     last = steps_to_read(mask) - 1
-    return sequence[torch.arange(len(last), device=last.device), last]
+    return sequence[torch.arange(last.shape[0], device=last.device), last]

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from imlcmm.modules.exported import exported_lstm, exporting
 from imlcmm.modules.lstm import run_lstm
 from imlcmm.modules.pooling import last_step, steps_to_read
 
@@ -28,6 +29,8 @@ class LastState(nn.Module):
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch states"]:
         """Read each row up to its last real step."""
+        if exporting():
+            return exported_lstm(self.lstm, sequence, steps_to_read(mask))[1]
         if self.lstm.bidirectional:
             _, (last, _) = self.lstm(pack(sequence, mask))
             encoded: Tensor = last.transpose(0, 1).flatten(1)
@@ -53,6 +56,9 @@ class StackedBiLSTM(nn.Module):
         self, sequence: Float[Tensor, "batch steps width"], mask: Bool[Tensor, "batch steps"]
     ) -> Float[Tensor, "batch states"]:
         """Read each row up to its last real step."""
+        if exporting():
+            read, begun = exported_lstm(self.first, sequence, steps_to_read(mask))
+            return torch.cat([begun, exported_lstm(self.second, self.norm(read), steps_to_read(mask))[1]], dim=1)
         states, (first, _) = self.first(pack(sequence, mask))
         _, (second, _) = self.second(states._replace(data=self.norm(states.data)))
         return torch.cat([first, second]).transpose(0, 1).flatten(1)

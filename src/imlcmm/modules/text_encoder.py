@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from imlcmm.errors import MissingPackageError, ModelError
 from imlcmm.modules.encoder_files import load_encoder
+from imlcmm.modules.exported import exporting
 
 # What a description of an encoder decides: the rest of a configuration may ask for code.
 _SIZES = (
@@ -57,7 +58,7 @@ class TextEncoder(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "batch 3 steps"]) -> Float[Tensor, "batch steps width"]:
         """Encode rows of token ids, attention mask and segments."""
-        if self.fine_tune:
+        if self.fine_tune or exporting():
             return self.encode(tokens)
         keys = [row.numpy().tobytes() for row in tokens.cpu()]
         new = list({key: i for i, key in enumerate(keys) if key not in self.known}.values())

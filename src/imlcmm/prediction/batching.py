@@ -1,16 +1,15 @@
-"""From extracted clips to a batch that a model reads."""
+"""From extracted clips to the arrays that a model reads."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from imlcmm.datasets.stores.repair import Repair
 from imlcmm.errors import ModelError
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.feature_set import FeatureSet
-from imlcmm.types import MODALITIES, Batch, DataSpec
+from imlcmm.prediction.networks.network import ClipArrays
+from imlcmm.types import MODALITIES, DataSpec
 
 
 def check_features(spec: DataSpec, sets: dict[str, FeatureSet]) -> None:
@@ -28,9 +27,9 @@ def check_features(spec: DataSpec, sets: dict[str, FeatureSet]) -> None:
             )
 
 
-def to_batch(
+def to_arrays(
     clips: Sequence[ExtractedClip], spec: DataSpec, modalities: Collection[str], means: Mapping[str, np.ndarray]
-) -> Batch:
+) -> ClipArrays:
     """Pad clips to the longest; frames that could not be measured and modalities not asked for are masked.
 
     Args:
@@ -39,8 +38,8 @@ def to_batch(
         modalities: Those that the model may read.
         means: (width,) mean of each column in training, which stands for single values that could not be measured.
     """
-    sequences: dict[str, Tensor] = {}
-    masks: dict[str, Tensor] = {}
+    sequences: dict[str, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
     for m in MODALITIES:
         found = [_values(clip, m, spec) if m in modalities else np.zeros((0, spec.widths[m])) for clip in clips]
         longest = max(1, *(len(values) for values in found)) if found else 1
@@ -49,16 +48,8 @@ def to_batch(
         repair = Repair(np.zeros(spec.widths[m], bool), means.get(m, np.zeros(spec.widths[m])))
         for row, values in enumerate(found):
             padded[row, : len(values)], there[row, : len(values)], _ = repair(values)
-        sequences[m], masks[m] = torch.from_numpy(padded), torch.from_numpy(there)
-    unknown = torch.full((len(clips),), torch.nan)
-    return Batch(
-        **sequences,
-        masks=masks,
-        label=unknown,
-        unimodal_labels=dict.fromkeys(MODALITIES, unknown),
-        row=torch.full((len(clips),), -1),
-        tokens=_tokens(clips, sequences["text"].shape[1]),
-    )
+        sequences[m], masks[m] = padded, there
+    return ClipArrays(sequences, masks, _tokens(clips, sequences["text"].shape[1]))
 
 
 def _values(clip: ExtractedClip, modality: str, spec: DataSpec) -> np.ndarray:
@@ -66,9 +57,9 @@ def _values(clip: ExtractedClip, modality: str, spec: DataSpec) -> np.ndarray:
     return np.zeros((0, spec.widths[modality])) if features is None else features.values
 
 
-def _tokens(clips: Sequence[ExtractedClip], steps: int) -> Tensor:
-    tokens = torch.zeros(len(clips), 3, steps, dtype=torch.long)
+def _tokens(clips: Sequence[ExtractedClip], steps: int) -> np.ndarray:
+    tokens = np.zeros((len(clips), 3, steps), np.int64)
     for row, clip in zip(tokens, clips, strict=True):
         if clip.text is not None:
-            row[:, : len(clip.text.tokens)] = torch.from_numpy(clip.text.tokens.T)
+            row[:, : len(clip.text.tokens)] = clip.text.tokens.T
     return tokens

@@ -3,27 +3,28 @@
 import numpy as np
 
 from imlcmm.features.clip_extractor import ExtractedClip
+from imlcmm.prediction.networks.network import Scores
 from imlcmm.prediction.result import Moment
-from imlcmm.types import MODALITIES, Prediction
+from imlcmm.types import MODALITIES
 
 STRETCH, SHOWN = 0.5, 3
 
 
-def moments(prediction: Prediction, clip: ExtractedClip, start: float) -> tuple[Moment, ...]:
+def moments(scores: Scores, clip: ExtractedClip, start: float) -> tuple[Moment, ...]:
     """Give the stretches with the most weight of each modality that the clip has; none for models without pooling.
 
     Audio and vision are summed over half-second stretches, text over words' pieces.
 
     Args:
-        prediction: Of this clip alone; `attention` holds (1, steps) weights of each modality.
+        scores: Of this clip alone; `attention` holds (1, steps) weights of each modality.
         clip: What the model read.
         start: Second of the video at which the clip begins.
     """
     found: list[Moment] = []
     for m in MODALITIES:
-        if m not in prediction.attention or m not in clip.features:
+        if m not in scores.attention or m not in clip.features:
             continue
-        weights = prediction.attention[m][0].double().cpu().numpy()[: len(clip.features[m].values)]
+        weights = scores.attention[m][0].astype(float)[: len(clip.features[m].values)]
         if weights.sum() > 0:
             parts = _words(weights, clip) if m == "text" else _stretches(weights, clip, m)
             best = sorted(parts, key=lambda moment: -moment.weight)[:SHOWN]

@@ -4,22 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
-from imlcmm.models.base import SentimentModel
-from imlcmm.models.calibration import Calibration, read_calibration
-from imlcmm.models.checkpoint import load_checkpoint
-from imlcmm.prediction.batching import check_features, to_batch
+from imlcmm.prediction.batching import check_features, to_arrays
 from imlcmm.prediction.moments import moments
+from imlcmm.prediction.networks.network import Network, Scores
+from imlcmm.prediction.networks.onnx_file import SUFFIX, OnnxNetwork
 from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
-from imlcmm.training.run import load_run
-from imlcmm.types import MODALITIES, Prediction
+from imlcmm.types import MODALITIES
 
 STARTER = Path(__file__).with_name("starter")
 UNTRAINED = "the model was trained without it"
@@ -31,14 +27,12 @@ class Predictor:
     """Score files with a model.
 
     Attributes:
-        model: The model, in evaluation mode.
-        calibration: How far it can be trusted; None for a checkpoint without.
+        model: The trained model.
         extractor: What reads the files, as far as the model was trained on it.
         name: What to call the model.
     """
 
-    model: SentimentModel
-    calibration: Calibration | None
+    model: Network
     extractor: ClipExtractor
     name: str
 
@@ -50,24 +44,23 @@ class Predictor:
         *,
         own_models: Sequence[str] = (),
     ) -> "Predictor":
-        """Load a checkpoint.
+        """Load a model.
 
         Args:
-            folder: A run, or a checkpoint folder; None is the starter model of the package, which reads text alone.
+            folder: A run, a checkpoint folder, or an ONNX file, which needs no PyTorch; None is the starter model of
+                the package, which reads text alone.
             options: What to extract with.
             own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
 
         Raises:
-            ModelError: If it is neither, or was trained on other features than the extractors give.
+            ModelError: If it is none of them, or was trained on other features than the extractors give.
             MissingPackageError: If an extractor's package is not installed.
         """
-        checkpoint = find_checkpoint(folder)
-        model = load_checkpoint(checkpoint, own_models=own_models)
-        calibration = read_calibration(checkpoint)
-        trained = MODALITIES if calibration is None else calibration.modalities
+        model = _load_network(find_checkpoint(folder), own_models)
+        trained = MODALITIES if model.calibration is None else model.calibration.modalities
         extractor = ClipExtractor(options, [m for m in trained if m in model.spec.present])
         check_features(model.spec, extractor.feature_sets)
-        return cls(model, calibration, extractor, Path(folder).resolve().name if folder else "starter model")
+        return cls(model, extractor, Path(folder).resolve().name if folder else "starter model")
 
     def __call__(
         self,
@@ -118,7 +111,6 @@ class Predictor:
         words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
         return self.extractor(recording, start=start, end=end, transcript=utterance.text, words=words)
 
-    @torch.no_grad()
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
         """Score what was extracted of an utterance."""
         trained = self.extractor.feature_sets
@@ -129,28 +121,29 @@ class Predictor:
         said = UtterancePrediction(start, utterance.end, clip.transcript, None, missing=missing, words=words)
         if not read:
             return said
-        prediction = self.model(to_batch([clip], self.model.spec, read, self.model.inputs.means))
-        sentiment = self._clipped(float(prediction.sentiment[0]))
-        unimodal = self._unimodal(prediction, read)
+        scores = self.model(to_arrays([clip], self.model.spec, read, self.model.means))
+        sentiment = self._clipped(float(scores.sentiment[0]))
+        unimodal = self._unimodal(scores, read)
         scored = replace(
             said,
             sentiment=sentiment,
             unimodal=unimodal,
-            missing=missing | {m: UNPROVEN for m in read if m in prediction.unimodal and m not in unimodal},
+            missing=missing | {m: UNPROVEN for m in read if m in scores.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
-            moments=moments(prediction, clip, start),
+            moments=moments(scores, clip, start),
         )
-        curve = self.calibration.curve("multimodal", read) if self.calibration else None
+        calibration = self.model.calibration
+        curve = calibration.curve("multimodal", read) if calibration else None
         if curve is None:
             return scored
         interval = self._clipped(sentiment - curve.half_width), self._clipped(sentiment + curve.half_width)
         return replace(scored, interval=interval, confidence=curve.confidence(sentiment))
 
-    def _unimodal(self, prediction: Prediction, read: tuple[str, ...]) -> dict[str, float]:
+    def _unimodal(self, scores: Scores, read: tuple[str, ...]) -> dict[str, float]:
         """Give the numbers of the heads that training had labels for."""
-        heads = [m for m in read if m in prediction.unimodal]
-        trusted = [m for m in heads if self.calibration is None or self.calibration.curve(m)]
-        return {m: self._clipped(float(prediction.unimodal[m][0])) for m in trusted}
+        calibration = self.model.calibration
+        trusted = [m for m in read if m in scores.unimodal and (calibration is None or calibration.curve(m))]
+        return {m: self._clipped(float(scores.unimodal[m][0])) for m in trusted}
 
     def _agreement(self, unimodal: dict[str, float]) -> str:
         """Tell whether two modalities stand on different sides, neither of them neutral."""
@@ -166,8 +159,21 @@ class Predictor:
 
 
 def find_checkpoint(folder: Path | str | None) -> Path:
-    """Find the checkpoint of a run (of its first seed), or in a folder that is one; None is the starter model's."""
+    """Find the checkpoint of a run (of its first seed), or what is one itself; None is the starter model's."""
     if folder is None:
         return STARTER
     folder = Path(folder)
-    return load_run(folder).seeds[0] / "best" if (folder / "run.json").is_file() else folder
+    if not (folder / "run.json").is_file():
+        return folder
+    from imlcmm.training.run import load_run
+
+    return load_run(folder).seeds[0] / "best"
+
+
+def _load_network(checkpoint: Path, own_models: Sequence[str]) -> Network:
+    """Load an ONNX file, or a checkpoint folder with PyTorch."""
+    if checkpoint.suffix == SUFFIX and not checkpoint.is_dir():
+        return OnnxNetwork(checkpoint)
+    from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
+
+    return CheckpointNetwork.load(checkpoint, own_models)

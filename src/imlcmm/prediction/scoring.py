@@ -14,6 +14,7 @@ from imlcmm.features.subtitles.transcripts import source_stamp
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.files import file_digest, write_json
 from imlcmm.jobs.cluster import run_on_cluster
+from imlcmm.jobs.threads import use_one_thread
 from imlcmm.jobs.workers import USUAL_LIMITS, Limits, Tell, run_limited
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.untrusted import inside, read_json
@@ -98,15 +99,15 @@ def score_files(
 
 def _prepare(scoring: Scoring, parts: Path) -> Callable[[Path, Tell], None]:
     """Make the function that scores a file; called in each process."""
-    import torch
-
     from imlcmm.prediction.predictor import Predictor, find_checkpoint
 
-    torch.set_num_threads(1)  # so that the number of workers changes no digit
+    use_one_thread()
     predictor = Predictor.load(scoring.model, scoring.options, own_models=scoring.own_models)
     spec = predictor.model.spec
     write_json(parts / _MODEL, _Model(model=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral))
-    digests = [file_digest(file) for file in sorted(find_checkpoint(scoring.model).iterdir()) if file.is_file()]
+    checkpoint = find_checkpoint(scoring.model)
+    files = sorted(checkpoint.iterdir()) if checkpoint.is_dir() else [checkpoint]
+    digests = [file_digest(file) for file in files if file.is_file()]
     identity = json.dumps([digests, asdict(scoring.options), scoring.transcript])
 
     def do(path: Path, tell: Tell) -> None:

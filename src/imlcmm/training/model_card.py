@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from imlcmm.calibration import Calibration
 from imlcmm.datasets.clip_manifest import fates, read_clip_manifest
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.calibration import Calibration
 from imlcmm.models.card import idea
 from imlcmm.types import MODALITIES
 

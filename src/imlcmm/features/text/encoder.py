@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 
 from imlcmm.errors import ModelError
 from imlcmm.features.feature_set import FeatureSet
-from imlcmm.features.text.e5_file import DIGEST, VERSION, build_bert, find_e5, read_e5
+from imlcmm.features.text.e5_file import DIGEST, VERSION, find_e5, read_e5
+from imlcmm.features.text.e5_network import E5Network
 from imlcmm.features.text.e5_tokenizer import PREFIX, E5Tokenizer, Tokens, word_spans, writable
-from imlcmm.modules.encoder_files import load_encoder
 
 _SHORTEST = 3
 
@@ -43,8 +43,9 @@ class _Encoder(NamedTuple):
         prefix: What is put in front of every text.
         limit: Most tokens of a text that it reads.
         pad: Id of the token that fills the shorter rows of a batch.
+        width: Features a token.
         tokenize: Turns a text, and the most tokens to keep, into tokens.
-        bert: The network.
+        states: Turns (batch, tokens) ids and their mask into the last hidden states.
     """
 
     name: str
@@ -52,8 +53,9 @@ class _Encoder(NamedTuple):
     prefix: str
     limit: int
     pad: int
+    width: int
     tokenize: Callable[[str, int], Tokens]
-    bert: Any
+    states: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class TextExtractor:
@@ -89,7 +91,7 @@ class TextExtractor:
         if batch < 1:
             raise ModelError(f"{batch} texts cannot be encoded together; choose a batch of 1 or more")
         self.longest, self.batch = longest, batch
-        width = int(self._encoder.bert.config.hidden_size)
+        width = self._encoder.width
         self.features = FeatureSet(
             name=f"{self._encoder.name}-{width}",
             modality="text",
@@ -121,16 +123,12 @@ class TextExtractor:
 
     def _encode(self, rows: list[np.ndarray]) -> Iterator[np.ndarray]:
         """Give the hidden states of some rows of token ids, each without its padding."""
-        import torch
-
         ids = np.full((len(rows), max(map(len, rows))), self._encoder.pad)
         mask = np.zeros_like(ids)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
-        with torch.no_grad():
-            output = self._encoder.bert(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
-        yield from (states[: len(row)].numpy() for states, row in zip(output.last_hidden_state, rows, strict=True))
+        yield from (states[: len(row)] for states, row in zip(self._encoder.states(ids, mask), rows, strict=True))
 
 
 def _features(read: Tokens, values: np.ndarray) -> TextFeatures:
@@ -151,13 +149,16 @@ def _packaged_encoder() -> _Encoder:
         prefix=PREFIX,
         limit=file.sizes.positions - tokenizer.prefix_tokens,
         pad=file.special.pad,
+        width=file.sizes.hidden,
         tokenize=lambda text, longest: tokenizer(text, longest=longest),
-        bert=build_bert(file),
+        states=E5Network(file),
     )
 
 
 def _named_encoder(source: str) -> _Encoder:
     """Load an encoder by id from the local cache, or from a folder."""
+    from imlcmm.modules.encoder_files import load_encoder
+
     bert: Any = load_encoder(source, local_files_only=True)
     from transformers import AutoTokenizer
 
@@ -178,9 +179,19 @@ def _named_encoder(source: str) -> _Encoder:
         prefix="",
         limit=min(positions, int(tokenizer.model_max_length)),
         pad=tokenizer.pad_token_id or 0,
+        width=int(bert.config.hidden_size),
         tokenize=lambda text, longest: _tokenize(tokenizer, text, longest),
-        bert=bert,
+        states=lambda ids, mask: _run(bert, ids, mask),
     )
+
+
+def _run(bert: Any, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    import torch
+
+    with torch.no_grad():
+        output = bert(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask))
+    states: np.ndarray = output.last_hidden_state.numpy()
+    return states
 
 
 def _tokenize(tokenizer: Any, text: str, longest: int) -> Tokens:

@@ -7,11 +7,11 @@ from difflib import get_close_matches
 import numpy as np
 import torch
 
+from imlcmm.calibration import Calibration, Curve, read_calibration
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.calibration import Calibration, Curve, read_calibration
 from imlcmm.models.iml_cmm import IMLCMM
 from imlcmm.models.inference import heads_of
 from imlcmm.reports.explanations.attention_map import attention_maps

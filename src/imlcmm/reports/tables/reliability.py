@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
+from imlcmm.calibration import Calibration, read_calibration
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.evaluation.statistics import bootstrap, interval
-from imlcmm.models.calibration import Calibration, read_calibration
 from imlcmm.training.run import Run
 from imlcmm.types import MODALITIES, TARGETS
 

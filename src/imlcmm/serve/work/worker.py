@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from imlcmm.features.extractor_options import ExtractorOptions
+from imlcmm.jobs.threads import use_one_thread
 from imlcmm.jobs.workers import Tell
 from imlcmm.serve.work.tasks import (
     AdoptTask,
@@ -31,9 +32,7 @@ def prepare(options: ExtractorOptions) -> Callable[[Task, Tell], None]:
 
     What trains and what scores is imported when it is first needed, as either takes seconds.
     """
-    import torch
-
-    torch.set_num_threads(1)
+    use_one_thread()
     if hasattr(os, "nice"):
         os.nice(_POLITE)
     scorer = _scorer(options)

@@ -1,0 +1,1 @@
+"""What computes the numbers of a prediction: a checkpoint with PyTorch, or an ONNX file without it."""
