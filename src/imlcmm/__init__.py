@@ -21,6 +21,7 @@ _HOMES = {
     "Optimization": "imlcmm.training.module",
     "TrainerOptions": "imlcmm.training.fit",
     "load_run": "imlcmm.training.run",
+    "find_pretrained": "imlcmm.pretrained",
     "evaluate": "imlcmm.evaluation.evaluate",
     "evaluate_runs": "imlcmm.evaluation.evaluate",
     "Predictor": "imlcmm.prediction.predictor",

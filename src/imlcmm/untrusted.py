@@ -31,7 +31,8 @@ def inside(folder: Path, name: str) -> Path:
     """
     path, home = folder / name, folder.resolve()
     target = path.resolve()
-    homes = [home, *([home.parents[1] / "blobs"] if home.parent.name == "snapshots" else [])]
+    snapshots = (place.parent for place in (home, *home.parents) if place.parent.name == "snapshots")
+    homes = [home, *(place.with_name("blobs") for place in snapshots)]
     if not any(target.is_relative_to(each) for each in homes):
         raise ValueError(f"leads out of its folder, to {shown(str(target))}")
     if path.exists() and not (path.is_file() or path.is_dir()):

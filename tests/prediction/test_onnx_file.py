@@ -15,7 +15,8 @@ from onnx import TensorProto, helper
 from imlcmm.calibration import Calibration, Curve
 from imlcmm.cli import main
 from imlcmm.errors import ModelError
-from imlcmm.models import ALMT, LF_DNN
+from imlcmm.models import ALMT, IMLCMM, LF_DNN
+from imlcmm.modules.bspline import UniformGrid, _make_bump, uniform_bases
 from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
 from imlcmm.prediction.networks.network import ClipArrays
 from imlcmm.prediction.networks.onnx_export import export_onnx, largest_difference
@@ -106,6 +107,13 @@ def test_whole_numbers_make_a_smaller_file_that_says_about_the_same(tmp_path):
     small = export_onnx(network, tmp_path / "small.onnx", int8=True)
     assert (tmp_path / "small.onnx").stat().st_size < 0.5 * (tmp_path / "plain.onnx").stat().st_size
     assert largest_difference(network, plain) < 1e-6 < largest_difference(network, small) < 0.05
+
+
+def test_exporting_leaves_nothing_of_its_graph_behind(tmp_path):
+    _make_bump.cache_clear()
+    export_onnx(CheckpointNetwork(IMLCMM(SPEC, width=16), None), tmp_path / "model.onnx")
+    grid = UniformGrid(5, 3, -1.0, 1.0)
+    assert type(uniform_bases(torch.zeros(2, 3), grid)) is torch.Tensor
 
 
 def test_what_cannot_be_written_is_told(tmp_path, network, capsys):

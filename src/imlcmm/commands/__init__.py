@@ -12,6 +12,7 @@ from imlcmm.commands.predict import predict
 from imlcmm.commands.report import explain, report
 from imlcmm.commands.reproduce import reproduce
 from imlcmm.commands.serve import serve
+from imlcmm.commands.share import share
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         models,
         predict,
         export,
+        share,
         reproduce,
         report,
         explain,

@@ -11,7 +11,7 @@ def export(model: Path, out: Path, *, int8: bool = False, own_models: Sequence[s
     """Write a trained model as an ONNX file, which `imlcmm predict --model` reads without PyTorch.
 
     Args:
-        model: Run or checkpoint.
+        model: Run, checkpoint, installed model, or OWNER/NAME on the hub.
         out: File to write, ending in .onnx.
         int8: Whether weights of matrix products become whole numbers of 8 bits: a smaller file, other digits.
         own_models: Modules whose models the checkpoint may name.

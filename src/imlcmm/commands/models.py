@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from imlcmm.commands.model_list import model_list
+from imlcmm.commands.model_list import model_list, trained_models
+from imlcmm.commands.own_folder import own_folder
 from imlcmm.commands.show import show
 
 
@@ -19,7 +20,7 @@ def evaluate(
     """Score runs on a split, compare them in pairs, and write JSON, CSV and Markdown.
 
     Args:
-        runs: Run folders.
+        runs: Run folders, or names of runs on the hub, OWNER/NAME.
         data: Store or feature pickle.
         kind: Rules of the data set, for a pickle.
         split: Split to score.
@@ -30,7 +31,7 @@ def evaluate(
     from imlcmm.files import check_folder
     from imlcmm.reports.tables.figures import predicted_against_true
 
-    folder = out or runs[0] / f"evaluation-{split}"
+    folder = out or own_folder(runs[0]) / f"evaluation-{split}"
     check_folder(folder)
     report = evaluate_runs(list(runs), load_dataset(data, kind), split)
     report.write(folder)
@@ -122,14 +123,20 @@ def tune(
     show(f"{out} written: {recipe.source}")
 
 
-def models(name: str | None = None, *, data: Path | None = None, kind: str | None = None) -> None:
+def models(
+    name: str | None = None, *, data: Path | None = None, kind: str | None = None, installed: bool = False
+) -> None:
     """List the models, or show one: its idea, paper, inputs and size.
 
     Args:
         name: Name of a model.
+        installed: List trained models instead: those of installed packages, and those fetched from the hub.
         data: Data set whose shapes the size is for; without it, those of CH-SIMS v2.
         kind: Rules of the data set, for a pickle.
     """
+    if installed:
+        show(trained_models())
+        return
     if name is None:
         show(model_list())
         return

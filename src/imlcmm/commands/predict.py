@@ -33,7 +33,8 @@ def predict(
 
     Args:
         paths: Files, or folders of files.
-        model: Run, checkpoint, or file of `imlcmm export`; without it the starter model, which reads text alone.
+        model: Run, checkpoint, file of `imlcmm export`, installed model, or OWNER/NAME on the hub; without it the
+            starter model, which reads text alone.
         transcript: What is said in a single file, or a file of it; otherwise a .srt, .vtt, .ass, .ssa, .lrc or .txt
             beside each file, or the speech.
         pictures: Folder of the timeline pictures; without it there are none.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from imlcmm.commands.own_folder import own_folder
 from imlcmm.commands.show import show
 
 
@@ -18,7 +19,7 @@ def report(
     """Write a page about runs: scores, calibration, errors, what the model looks at, and how to run it again.
 
     Args:
-        runs: Run folders.
+        runs: Run folders, or names of runs on the hub, OWNER/NAME.
         data: Store or feature pickle.
         kind: Rules of the data set, for a pickle.
         split: Split to score.
@@ -28,7 +29,7 @@ def report(
     from imlcmm.files import check_folder
     from imlcmm.reports.page.report_page import write_report
 
-    path = out or runs[0] / f"report-{split}.html"
+    path = out or own_folder(runs[0]) / f"report-{split}.html"
     check_folder(path.parent)
     write_report(list(runs), load_dataset(data, kind), path, split)
     show(f"{path} written, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
@@ -46,7 +47,7 @@ def explain(
     """Explain one clip: each head's prediction, what was looked at, and which features mattered.
 
     Args:
-        run: Run folder.
+        run: Run folder, or the name of a run on the hub, OWNER/NAME.
         data: Store or feature pickle.
         clip: Identifier of the clip, VIDEO/CLIP or VIDEO$_$CLIP.
         kind: Rules of the data set, for a pickle.
@@ -66,7 +67,7 @@ def explain(
     row = find_clip(dataset, split, clip)
     explainer = Explainer.load(opened, dataset, split)
     explanation = explainer(row)
-    folder = out or run / "explanations" / file_name(explanation.clip)
+    folder = out or own_folder(run) / "explanations" / file_name(explanation.clip)
     write_explanation(explainer, explanation, folder)
     show(describe_explanation(explanation))
     show(f"written to {folder}")

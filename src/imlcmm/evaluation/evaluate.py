@@ -277,7 +277,7 @@ def reference_scores(data: SentimentData, clips: ClipDataset) -> dict[str, Score
 
 
 def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = "test") -> Report:
-    """Evaluate run folders on one data set and compare each pair.
+    """Evaluate runs, by folder or a name that `find_pretrained` knows, on one data set and compare each pair.
 
     Raises:
         TrainingError: If a folder is not a finished run.
@@ -285,7 +285,7 @@ def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = 
     opened = [load_run(folder) for folder in runs]
     return Report.of([
         evaluate([run.load(seed) for seed in run.seeds], data, split, name=name)
-        for name, run in zip(distinct_names([run.folder for run in opened]), opened, strict=True)
+        for name, run in zip(distinct_names([Path(run) for run in runs]), opened, strict=True)
     ])  # fmt: skip
 
 

@@ -144,8 +144,9 @@ class LimitedProcess:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of PyTorch and PyAV
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.prepare, *self.arguments), daemon=True)
-        self.process.start()
+        process = context.Process(target=_serve, args=(theirs, self.prepare, *self.arguments), daemon=True)
+        process.start()
+        self.process = process  # not earlier: another thread may want to kill it, which needs that it has begun
         theirs.close()
         try:
             message = self.connection.recv()

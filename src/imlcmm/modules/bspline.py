@@ -72,12 +72,18 @@ class UniformGrid(NamedTuple):
         return UniformGrid(self.size + 2, self.order - 1, self.low - self.step, self.high + self.step)
 
 
-@cache
 def _bump(grid: UniformGrid, scale: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """Give the centres (slots,) and the reach of the bumps, times a scale.
 
-    They are made once: small layers would spend a tenth of their time on it.
+    They are made once: small layers would spend a tenth of their time on it. What is made while a model is traced
+    belongs to its graph, and is not kept.
     """
+    make = _make_bump.__wrapped__ if torch.compiler.is_compiling() else _make_bump
+    return make(grid, scale, dtype, device)
+
+
+@cache
+def _make_bump(grid: UniformGrid, scale: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     centres = [scale * (slot - (grid.slots - 1) / 2) for slot in range(grid.slots)]
     return tuple(torch.tensor(v, dtype=dtype, device=device) for v in (centres, scale * grid.reach))  # type: ignore[return-value]
 

@@ -15,6 +15,7 @@ from imlcmm.prediction.moments import moments
 from imlcmm.prediction.networks.network import Network, Scores
 from imlcmm.prediction.networks.onnx_file import SUFFIX, OnnxNetwork
 from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
+from imlcmm.pretrained import find_pretrained
 from imlcmm.types import MODALITIES
 
 STARTER = Path(__file__).with_name("starter")
@@ -47,8 +48,8 @@ class Predictor:
         """Load a model.
 
         Args:
-            folder: A run, a checkpoint folder, or an ONNX file, which needs no PyTorch; None is the starter model of
-                the package, which reads text alone.
+            folder: A run, a checkpoint folder, or an ONNX file, which needs no PyTorch, or a name that
+                `find_pretrained` knows; None is the starter model of the package, which reads text alone.
             options: What to extract with.
             own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
 
@@ -60,7 +61,7 @@ class Predictor:
         trained = MODALITIES if model.calibration is None else model.calibration.modalities
         extractor = ClipExtractor(options, [m for m in trained if m in model.spec.present])
         check_features(model.spec, extractor.feature_sets)
-        return cls(model, extractor, Path(folder).resolve().name if folder else "starter model")
+        return cls(model, extractor, _name(folder))
 
     def __call__(
         self,
@@ -159,15 +160,26 @@ class Predictor:
 
 
 def find_checkpoint(folder: Path | str | None) -> Path:
-    """Find the checkpoint of a run (of its first seed), or what is one itself; None is the starter model's."""
+    """Find the checkpoint of a run (of its first seed), or what is one itself; None is the starter model's.
+
+    Raises:
+        ModelError: If it is named by its id on a hub, which does not give it.
+    """
     if folder is None:
         return STARTER
-    folder = Path(folder)
+    folder = find_pretrained(folder)
     if not (folder / "run.json").is_file():
         return folder
     from imlcmm.training.run import load_run
 
     return load_run(folder).seeds[0] / "best"
+
+
+def _name(folder: Path | str | None) -> str:
+    """Name a model as people know it: a folder by its last part, others as they were asked for."""
+    if folder is None:
+        return "starter model"
+    return Path(folder).resolve().name if Path(folder).exists() else str(folder)
 
 
 def _load_network(checkpoint: Path, own_models: Sequence[str]) -> Network:

@@ -30,7 +30,8 @@ from imlcmm.training import model_card
 from imlcmm.training.curves import draw_learning_curve
 from imlcmm.training.loaders import training_loader, validation_loader
 from imlcmm.training.module import Optimization, TrainingModule
-from imlcmm.training.run import DESCRIPTION, METRICS, Run, environment, read_description, recover_model
+from imlcmm.training.run import Run
+from imlcmm.training.run_files import DESCRIPTION, METRICS, environment, read_description, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
 from imlcmm.training.training_bar import TrainingBar
 from imlcmm.types import Batch
@@ -170,6 +171,10 @@ def describe(
         },
         "trainer": {k: v for k, v in asdict(where).items() if k not in ("progress", "workers")},
         "environment": environment(),
+        "extractors": {
+            m: {part: known[part] for part in ("name", "version", "options")}
+            for m, known in data.manifest.get("notes", {}).get("extractors", {}).items()
+        },
     }
 
 

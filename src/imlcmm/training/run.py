@@ -1,46 +1,24 @@
-"""The folder of a run: what it was trained on and how, and one folder a seed."""
+"""A run: a model trained on a data set, once a seed."""
 
-import platform
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from tempfile import TemporaryDirectory
+from typing import Any, TypedDict
 
 import pandas as pd
-import torch
 
 from imlcmm.errors import TrainingError
 from imlcmm.models import admit_models, find_model
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.checkpoint import load_checkpoint
-from imlcmm.untrusted import inside, read_json
-
-DESCRIPTION, METRICS, TIMING, HISTORY = "run.json", "metrics.json", "timing.json", "history.csv"
-ENVIRONMENT = ("imlcmm", "torch", "lightning", "numpy", "safetensors")
-
+from imlcmm.pretrained import find_pretrained
+from imlcmm.training.run_files import DESCRIPTION, HISTORY, METRICS, TIMING, read_description, read_document
+from imlcmm.training.share import push, write_shared
+from imlcmm.untrusted import inside
 
 _SEED = re.compile(r"seed-\d{1,18}")
-
-_Model = TypedDict("_Model", {"class": str, "options": dict[str, Any]})
-
-
-class _Data(TypedDict):
-    path: str
-    checksum: str
-    train_clips: int
-    unlabelled_clips: int
-    label_share: NotRequired[float]
-
-
-class _Description(TypedDict):
-    model: _Model
-    optimization: dict[str, Any]
-    data: _Data
-    environment: dict[str, str]
-    trainer: NotRequired[dict[str, Any]]
 
 
 class _Outcome(TypedDict):
@@ -102,6 +80,38 @@ class Run:
         """Load the model of the first seed."""
         return self.load(self.seeds[0])
 
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write the run for others: models, scores, card and recipe, and nothing of this machine.
+
+        Raises:
+            TrainingError: If there is something in the folder.
+        """
+        write_shared(self.folder, self.description, self.seeds, Path(folder))
+
+    def push_to_hub(self, name: str, *, private: bool = True, token: str | None = None) -> str:
+        """Upload what `save_pretrained` writes to the Hugging Face hub.
+
+        Args:
+            name: OWNER/NAME there.
+            private: Whether only its owner may see it, if it is new.
+            token: Of the hub; without it, that of `hf auth login`.
+
+        Returns:
+            The address.
+
+        Raises:
+            TrainingError: If the hub cannot be reached, or refuses.
+        """
+        with TemporaryDirectory() as folder:
+            shared = Path(folder) / "shared"
+            write_shared(self.folder, self.description, self.seeds, shared, name)
+            return push(shared, name, private=private, token=token)
+
+    @classmethod
+    def from_pretrained(cls, name: Path | str, *, own_models: Sequence[str] = ()) -> "Run":
+        """Open a run by folder, by the name of an installed one, or by its id on the hub; the same as `load_run`."""
+        return load_run(name, own_models=own_models)
+
     def load(self, seed_folder: Path) -> SentimentModel:
         """Load the selected model of a seed, in evaluation mode."""
         try:
@@ -110,11 +120,11 @@ class Run:
             raise TrainingError(f"{seed_folder / 'best'} {error}; copy the run anew") from error
 
 
-def load_run(folder: Path | str, *, own_models: Sequence[str] = ()) -> Run:
+def load_run(name: Path | str, *, own_models: Sequence[str] = ()) -> Run:
     """Open a run folder.
 
     Args:
-        folder: What `imlcmm train` wrote.
+        name: The folder, or a name that `find_pretrained` knows.
         own_models: Modules of the caller's whose models the run may name, besides the registered ones; their code runs.
 
     Raises:
@@ -123,7 +133,7 @@ def load_run(folder: Path | str, *, own_models: Sequence[str] = ()) -> Run:
     """
     for module in own_models:
         admit_models(module)
-    path = Path(folder)
+    path = find_pretrained(name)
     if not (path / DESCRIPTION).is_file():
         raise TrainingError(f"{path} is not a run: {DESCRIPTION} is missing; give a folder that `imlcmm train` wrote")
     run = Run(path, read_description(path))
@@ -133,62 +143,9 @@ def load_run(folder: Path | str, *, own_models: Sequence[str] = ()) -> Run:
     return run
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Read what a run says of itself.
-
-    Raises:
-        TrainingError: If it is damaged.
-    """
-    found: dict[str, Any] = read_document(folder, DESCRIPTION, _Description)
-    return found
-
-
-def read_document(folder: Path, name: str, kind: Any) -> Any:
-    """Read a JSON document of a run folder.
-
-    Raises:
-        TrainingError: If it is missing, leads out of the folder, or does not hold what it should.
-    """
-    try:
-        return read_json(inside(folder, name), kind)
-    except OSError as error:
-        raise TrainingError(f"{folder / name} cannot be read; train again or copy the run anew") from error
-    except ValueError as error:
-        raise TrainingError(f"{folder / name} {error}; train again or copy the run anew") from error
-
-
 def _read_history(folder: Path, name: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(inside(folder, name))
         return table.astype(float)[["epoch", *(column for column in table if column != "epoch")]]
     except (OSError, ValueError, LookupError) as error:
         raise TrainingError(f"{folder / name} is no history of epochs; train again or copy the run anew") from error
-
-
-def environment() -> dict[str, str]:
-    """Describe the software and the processor."""
-    found = {name: version(name) for name in ENVIRONMENT}
-    threads = str(torch.get_num_threads())
-    return {**found, "python": platform.python_version(), "machine": platform.machine(), "threads": threads}
-
-
-def recover_model(folder: Path) -> None:
-    """Put the former checkpoint back if a kill came between its removal and the new one's arrival."""
-    old = folder.with_name(f".{folder.name}.old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-
-
-def save_model(model: SentimentModel, folder: Path) -> None:
-    """Write a checkpoint folder; an old one is replaced only when the new one is complete."""
-    beside, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
-    for leftover in (beside, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        model.save_pretrained(beside)
-        if folder.exists():
-            folder.rename(old)
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from imlcmm.errors import TrainingError
 from imlcmm.files import write_json, write_text
 from imlcmm.training.module import Optimization, TrainingModule
-from imlcmm.training.run import save_model
+from imlcmm.training.run_files import save_model
 
 
 def best_epoch(history: Sequence[dict[str, float]], patience: int | None) -> int:
