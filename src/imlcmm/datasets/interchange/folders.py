@@ -108,7 +108,7 @@ def import_folder(
         for split in plan.files:
             count = labelled = 0
             for row in plan.rows(split):
-                writer.add(split, row.clip, row.oracle)
+                _add(writer, split, row, source)
                 bar.update()
                 count, labelled = count + 1, labelled + bool(row.clip.labels)
             if facts and count != facts.clips[split]:
@@ -123,6 +123,14 @@ def import_folder(
     if (source / FILE).is_file() and read_clip_manifest(source) is not None:
         shutil.copy(source / FILE, out / FILE)
     return out
+
+
+def _add(writer: StoreWriter, split: str, row: Row, source: Path) -> None:
+    """Add a clip; what the writer says of it gets the folder's name before it."""
+    try:
+        writer.add(split, row.clip, row.oracle)
+    except DataError as error:
+        raise DataError(f"{source}, {error}") from error
 
 
 class _Plan:

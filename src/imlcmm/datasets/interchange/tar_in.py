@@ -139,6 +139,6 @@ def _array(content: bytes, where: str) -> np.ndarray:
     if dtype.hasobject or dtype.kind not in "fiub":
         raise DataError(f"{where} holds {shown(str(dtype))}; numbers are needed")
     body = len(content) - file.tell()
-    if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != body:
+    if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != body:
         raise DataError(f"{where} claims the shape {shown(shape)}, but {body:,} bytes follow")
     return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
