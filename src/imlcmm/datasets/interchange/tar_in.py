@@ -5,6 +5,7 @@ import math
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NotRequired, TypedDict
 
@@ -129,16 +130,24 @@ def _row(sample: Mapping[str, Any], labels: Mapping[str, str], present: list[str
 
 def _array(content: bytes, where: str) -> np.ndarray:
     """Read an array of numbers, whose head must claim as many bytes as follow; nothing is taken by its word."""
-    file = io.BytesIO(content)
+    length = int.from_bytes(content[8:10], "little") + 10 if content[6:7] == b"\x01" else _HEAD
     try:
-        version = np.lib.format.read_magic(file)
-        heads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, fortran, dtype = heads[version](file, max_header_size=_HEAD)
+        shape, fortran, dtype, begin = _head(content[: min(length, 2 * _HEAD)])
     except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
         raise DataError(f"{where} is no intact .npy file; write it anew") from error
     if dtype.hasobject or dtype.kind not in "fiub":
         raise DataError(f"{where} holds {shown(str(dtype))}; numbers are needed")
-    body = len(content) - file.tell()
+    body = len(content) - begin
     if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != body:
         raise DataError(f"{where} claims the shape {shown(shape)}, but {body:,} bytes follow")
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+    return np.frombuffer(content, dtype, offset=begin).reshape(shape, order="F" if fortran else "C")
+
+
+@lru_cache(maxsize=256)
+def _head(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Read the head of an array, which few arrays do not share: its shape, order and type, and where it ends."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    heads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, fortran, dtype = heads[version](file, max_header_size=_HEAD)
+    return shape, fortran, dtype, file.tell()
