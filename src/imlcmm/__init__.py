@@ -23,6 +23,7 @@ _HOMES = {
     "load_run": "imlcmm.training.run",
     "evaluate": "imlcmm.evaluation.evaluate",
     "evaluate_runs": "imlcmm.evaluation.evaluate",
+    "SentimentRegressor": "imlcmm.evaluation.estimator",
     "Predictor": "imlcmm.prediction.predictor",
 }
 

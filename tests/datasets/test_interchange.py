@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imlcmm.cli import main
 from imlcmm.datasets.convert import convert
-from imlcmm.datasets.interchange import folders
+from imlcmm.datasets.interchange import folders, parquet_in, parquet_out
 from imlcmm.datasets.interchange.names import ENDINGS, cut
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.datasets.stores.store import StoreWriter
@@ -20,6 +20,7 @@ from imlcmm.errors import DataError, MissingPackageError
 from imlcmm.types import ABSENT, Clip
 
 datasets = pytest.importorskip("datasets")
+pq = pytest.importorskip("pyarrow.parquet")
 wds = pytest.importorskip("webdataset")
 
 FORMS = ("parquet", "webdataset")
@@ -110,6 +111,15 @@ def test_splits_and_oracles_come_back(simulated_folder, form, tmp_path):
     out = there_and_back(simulated_folder, form, tmp_path, shard=100_000)
     ending = ENDINGS[form]
     assert len([p for p in out.rglob(f"train-*{ending}")]) > 2
+    assert load_dataset(tmp_path / "back.store").checksum == load_dataset(simulated_folder).checksum
+
+
+def test_clips_are_the_same_in_batches_of_any_size(simulated_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_in, "_BATCH", 500_000)
+    monkeypatch.setattr(parquet_out, "_GROUP", 300_000)
+    out = there_and_back(simulated_folder, "parquet", tmp_path)
+    file = next(out.rglob("train-*.parquet"))
+    assert pq.ParquetFile(file).metadata.num_row_groups > 1
     assert load_dataset(tmp_path / "back.store").checksum == load_dataset(simulated_folder).checksum
 
 

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 
 def convert(
-    source: Path,
-    out: Path,
+    source: Path | str,
+    out: Path | str,
     *,
     kind: str | Path | Kind | None = None,
     dtype: Literal["float32", "float16"] | None = None,
