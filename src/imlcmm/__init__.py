@@ -24,6 +24,7 @@ _HOMES = {
     "find_pretrained": "imlcmm.pretrained",
     "evaluate": "imlcmm.evaluation.evaluate",
     "evaluate_runs": "imlcmm.evaluation.evaluate",
+    "SentimentRegressor": "imlcmm.evaluation.estimator",
     "Predictor": "imlcmm.prediction.predictor",
 }
 

@@ -53,7 +53,20 @@ def read_json(path: Path, kind: Any = dict[str, Any], *, largest: int = LARGEST)
         ValueError: If it is too large, no JSON, or holds something else.
     """
     try:
-        content = json.loads(_text(path, largest))
+        text = _text(path, largest)
+    except ValueError as error:
+        raise ValueError(f"is no intact JSON ({_brief(error)})") from error
+    return parse_json(text, kind)
+
+
+def parse_json(text: str | bytes, kind: Any = dict[str, Any]) -> Any:
+    """Parse JSON and check its types.
+
+    Raises:
+        ValueError: If it is none, or holds something else.
+    """
+    try:
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no intact JSON ({_brief(error)})") from error
     check_type(content, kind)

@@ -13,15 +13,18 @@ def convert(
     out: Path,
     *,
     kind: str | None = None,
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: Literal["float32", "float16"] | None = None,
+    to: Literal["parquet", "webdataset"] | None = None,
 ) -> None:
-    """Turn one of the field's feature files into a store, or a store into such a file, and print the data card.
+    """Turn one of the field's feature files, or Parquet or tar shards, into a store, or a store back; print the card.
 
     Args:
-        source: Feature pickle, or store.
-        out: Store to write; a name ending in .pkl writes a pickle.
+        source: Feature pickle, folder of Parquet files or WebDataset shards, or store.
+        out: Store to write; a name ending in .pkl writes a pickle, and with `to` it is a folder of shards.
         kind: Rules of the data set: simsv2, sims, mosi or mosei, or a .yaml file of your own.
-        dtype: Number format of the stored features.
+        dtype: Number format of the stored features; float32, or as a folder of shards tells, if left out.
+        to: Write a store as a folder of Parquet files, which Hugging Face `datasets` reads, or of WebDataset tar
+            shards; `imlcmm convert FOLDER STORE` is the way back. Needs the extra `interchange`.
     """
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.convert import convert as to_store
@@ -30,6 +33,10 @@ def convert(
     from imlcmm.files import check_folder
 
     check_folder(out.parent)
+    if to is not None:
+        data = load_dataset(source, kind) if source.is_file() else None
+        show(f"{to_store(data.path if data else source, out, to=to)} written")
+        return
     if out.suffix in (".pkl", ".pickle"):
         export_pickle(load_dataset(source, kind), out)
         show(f"{out} written")

@@ -1,4 +1,4 @@
-"""From the field's pickle to the store and back, in bounded memory."""
+"""From the field's pickle, Parquet files and tar shards to the store, and back, in bounded memory."""
 
 import logging
 from pathlib import Path
@@ -10,6 +10,8 @@ from imlcmm.datasets.catalog import KINDS, Kind
 from imlcmm.datasets.field.export import export_pickle
 from imlcmm.datasets.field.layout import field_splits, stored_facts
 from imlcmm.datasets.field.pickles import read_pickle
+from imlcmm.datasets.interchange.folders import export_folder, import_folder, is_folder
+from imlcmm.datasets.interchange.names import ENDINGS, Form
 from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.stores import store
 from imlcmm.datasets.stores.manifest import read_manifest, rules_of
@@ -23,23 +25,25 @@ logger = logging.getLogger(__name__)
 
 
 def convert(
-    source: Path,
-    out: Path,
+    source: Path | str,
+    out: Path | str,
     *,
     kind: str | Path | Kind | None = None,
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: Literal["float32", "float16"] | None = None,
     features: dict[str, str] | None = None,
+    to: Form | None = None,
     progress: bool = True,
 ) -> Path:
-    """Convert a pickle in the field's layout into a store, or a store into such a pickle.
+    """Convert a pickle in the field's layout, or Parquet files or tar shards, into a store, or a store back.
 
     Args:
-        source: A pickle, or a store folder if `out` ends in `.pkl`.
-        out: Where the result goes.
-        kind: The catalogue's name of the data set, or a YAML file of its rules; only pickles that
-            `export_pickle` wrote tell it themselves.
-        dtype: How the store keeps features; float16 halves it.
-        features: Name of the feature set of each modality, which a pickle does not tell either.
+        source: A pickle, a folder of Parquet files or tar shards, or a store.
+        out: Where the result goes; a name that ends in `.pkl` makes a pickle of a store.
+        kind: The catalogue's name of the data set, or a YAML file of its rules; only what imlcmm wrote tells it
+            itself.
+        dtype: How the store keeps features; float16 halves it. float32, or as a folder tells, if left out.
+        features: Name of the feature set of each modality, which files of others do not tell either.
+        to: What a store becomes instead of a pickle: a folder of Parquet files, or of WebDataset shards.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -47,15 +51,35 @@ def convert(
 
     Raises:
         DataError: If the source is missing, refused or inconsistent, or the result cannot be written.
+        MissingPackageError: If Parquet or tar is asked for without the extra `interchange`.
     """
     source, out = Path(source), Path(out)
+    if source.is_dir() and store.is_store(source):
+        return _export(SentimentData(source), out, to, progress)
+    if to is not None:
+        raise DataError(f"{source} is no store; convert it into one first, and that one into {to}")
     if source.is_dir():
-        if not store.is_store(source):
-            raise DataError(f"{source} is a folder but no store; give a .pkl file, or a folder of clips to extract")
-        if out.suffix != ".pkl":
-            raise DataError(f"{source} is a store already; to export it, give an output name that ends in .pkl")
-        return export_pickle(SentimentData(source), out, progress=progress)
-    return _convert_pickle(source, out, kind, dtype, features, progress)
+        if not is_folder(source):
+            raise DataError(
+                f"{source} is a folder but no store, and holds neither Parquet files nor tar shards; give a .pkl file, "
+                "or a folder of clips to extract"
+            )
+        return import_folder(source, out, kind=kind, dtype=dtype, features=features, progress=progress)
+    if source.suffix in ENDINGS.values():
+        raise DataError(f"{source} is one file; give the folder that holds it")
+    return _convert_pickle(source, out, kind, dtype or "float32", features, progress)
+
+
+def _export(data: SentimentData, out: Path, to: Form | None, progress: bool) -> Path:
+    """Write a store in another form."""
+    if to is not None:
+        return export_folder(data, out, to, progress=progress)
+    if out.suffix != ".pkl":
+        raise DataError(
+            f"{data.path} is a store already; to export it, give an output name that ends in .pkl, or say to what: "
+            f"{' or '.join(ENDINGS)}"
+        )
+    return export_pickle(data, out, progress=progress)
 
 
 def converted_store(source: Path, kind: Kind | None) -> Path:

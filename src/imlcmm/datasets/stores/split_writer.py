@@ -1,6 +1,7 @@
 """The growing files of one split while a store is written."""
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,10 @@ class SplitWriter:
     def __init__(self, folder: Path, split: str, widths: dict[str, int], dtype: str) -> None:
         """Open nothing yet but remember where the parts go."""
         self.folder, self.split, self.widths, self.dtype = folder, split, widths, dtype
-        self.identifiers: list[str] = []
-        self.transcripts: list[str] = []
-        self.pieces: list[list[str]] = []
-        self.labels: list[np.ndarray] = []
-        self.offsets: dict[str, list[int]] = {m: [0] for m in MODALITIES}
+        self.clips = 0
+        self.known = np.zeros(len(TARGETS), bool)
+        self.has_pieces = False
+        self.offsets = {m: array("q", [0]) for m in MODALITIES}
         self.columns = {m: Columns(widths[m]) for m in MODALITIES}
         self.non_finite = dict.fromkeys(MODALITIES, 0)
         self.filled = dict.fromkeys(MODALITIES, 0)
@@ -46,10 +46,14 @@ class SplitWriter:
             self._write("tokens", np.asarray(clip.tokens).astype(np.int32))
         if oracle is not None:
             self._write("oracle", oracle.astype(np.float32))
-        self.identifiers.append(_writable(clip.identifier))
-        self.transcripts.append(_writable(clip.transcript))
-        self.pieces.append([_writable(piece) for piece in clip.pieces])
-        self.labels.append(labels)
+        pieces = [_writable(piece) for piece in clip.pieces]
+        for part, value in (("ids", clip.identifier), ("transcripts", clip.transcript), ("pieces", pieces)):
+            text = json.dumps(_writable(value) if isinstance(value, str) else value, ensure_ascii=False)
+            self._write_bytes(part, f"{', ' if self.clips else ''}{text}".encode())
+        self._write("labels", labels.astype(np.float32))
+        self.clips += 1
+        self.known |= np.isfinite(labels)
+        self.has_pieces |= bool(pieces)
 
     def _sequence(self, clip: Clip, modality: str, where: str) -> np.ndarray:
         """Give the (steps, width) float32 features of one modality."""
@@ -71,7 +75,7 @@ class SplitWriter:
             raise DataError(f"{where}: tokens have shape {clip.tokens.shape}, but ({steps}, 3) fits the text")
         if len(clip.pieces) not in (0, steps):
             raise DataError(f"{where}: {len(clip.pieces)} written pieces are given for {steps} text steps")
-        if not self.identifiers:
+        if not self.clips:
             self.tokens = clip.tokens is not None
             self.oracle = None if oracle is None else oracle.shape
         if self.tokens != (clip.tokens is not None):
@@ -80,10 +84,14 @@ class SplitWriter:
             raise DataError(f"{where}: the oracle must be given for every clip of the split in one shape, or for none")
 
     def _write(self, part: str, values: np.ndarray) -> None:
-        """Append the bytes of an array to one part."""
+        """Append an array to one part."""
+        self._write_bytes(part, values.tobytes())
+
+    def _write_bytes(self, part: str, content: bytes) -> None:
+        """Append bytes to one part."""
         if part not in self._files:
             self._files[part] = self._part(part).open("wb")
-        self._files[part].write(values.tobytes())
+        self._files[part].write(content)
 
     def _part(self, part: str) -> Path:
         """Name the temporary file of one part."""
@@ -101,36 +109,45 @@ class SplitWriter:
         """Join the parts, repaired, into the split's two files and describe them for the manifest."""
         for file in self._files.values():
             file.close()
-        clips = len(self.identifiers)
+        clips = self.clips
         frames = {m: self.offsets[m][-1] for m in MODALITIES}
         columns: dict[str, Column] = {}
         for m in MODALITIES:
             columns[f"{m}_offsets"] = _column(np.asarray(self.offsets[m], np.int64))
             columns[m] = Column(self.dtype, (frames[m], self.widths[m]), lambda m=m: self._repaired(m, repairs[m]))
             columns[f"{m}_valid"] = Column("uint8", (frames[m],), lambda m=m: self._drain(f"{m}_valid"))
-        columns["labels"] = _column(np.stack(self.labels).astype(np.float32))
+        columns["labels"] = Column("float32", (clips, len(TARGETS)), lambda: self._drain("labels"))
         if self.tokens:
             columns["tokens"] = Column("int32", (frames["text"], 3), lambda: self._drain("tokens"))
         if self.oracle is not None:
             columns["oracle"] = Column("float32", (clips, *self.oracle), lambda: self._drain("oracle"))
         tensors, names = (self.folder / f"{self.split}.{suffix}" for suffix in ("safetensors", "json"))
         digests = {tensors.name: write_columns(tensors, columns)}
-        text: dict[str, list[Any]] = {"ids": self.identifiers, "transcripts": self.transcripts}
-        if any(self.pieces):
-            text["pieces"] = self.pieces
-        names.write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
+        self._write_names(names)
         digests[names.name] = file_digest(names)
-        known = np.isfinite(np.stack(self.labels)).any(axis=0)
         return {
             "clips": clips,
             "frames": frames,
             "steps": {m: int(np.diff(self.offsets[m]).max()) for m in MODALITIES},
             "non_finite": self.non_finite,
             "filled": self.filled,
-            "targets": [target for target, some in zip(TARGETS, known, strict=True) if some],
+            "targets": [target for target, some in zip(TARGETS, self.known, strict=True) if some],
             "bytes": {path.name: path.stat().st_size for path in (tensors, names)},
             "sha256": digests,
         }
+
+    def _write_names(self, path: Path) -> None:
+        """Join the texts into one JSON document."""
+        with path.open("wb") as file:
+            for part in ("ids", "transcripts", "pieces"):
+                pieces = self._drain(part)
+                if part == "pieces" and not self.has_pieces:
+                    self._part(part).unlink()
+                    continue
+                file.write(f'{"{" if part == "ids" else ", "}"{part}": ['.encode())
+                file.writelines(pieces)
+                file.write(b"]")
+            file.write(b"}")
 
     def _repaired(self, modality: str, repair: Repair) -> Iterator[bytes]:
         """Yield the repaired frames of a modality, and note which of them are there; the notes are drained later."""

@@ -41,6 +41,8 @@ class StoreWriter:
         dtype: How features are stored.
         simulated: Whether the clips come from the simulator.
         notes: Anything worth keeping with the data, such as where it came from; must fit in JSON.
+        counted: `left_out`, and `filled` of each split, of an earlier store from which the clips come repaired, so that
+            nothing of it can be seen.
 
     Raises:
         DataError: If the folder is in use, a clip does not fit the data set, or the disk is full.
@@ -56,6 +58,7 @@ class StoreWriter:
         dtype: Literal["float32", "float16"] = "float32",
         simulated: bool = False,
         notes: dict[str, Any] | None = None,
+        counted: Mapping[str, Any] | None = None,
     ) -> None:
         """Check that the store can be written there; nothing is created yet."""
         self.folder = Path(folder)
@@ -68,6 +71,7 @@ class StoreWriter:
         self.dtype = dtype
         self.simulated = simulated
         self.notes = notes or {}
+        self.counted = counted or {}
         self._splits: dict[str, SplitWriter] = {}
         self._seen: set[str] = set()
         self._temporary = self.folder.parent / f".{self.folder.name}.{uuid.uuid4().hex[:12]}.partial"
@@ -126,6 +130,11 @@ class StoreWriter:
             raise DataError(f"{self.folder}: no clip was added, so there is nothing to store")
         source = [self._splits["train"]] if "train" in self._splits else list(self._splits.values())
         repairs = {m: Repair.of(split.columns[m] for split in source) for m in MODALITIES}
+        counted = self.counted
+        splits = {s: self._splits[s].assemble(repairs) for s in SPLITS if s in self._splits}
+        for split, filled in counted.get("filled", {}).items():
+            splits.get(split, {}).update(filled=filled)
+        left_out = {m: np.flatnonzero(repair.left_out).tolist() for m, repair in repairs.items()}
         manifest = {
             "format": FORMAT,
             "kind": self.kind.name,
@@ -135,13 +144,13 @@ class StoreWriter:
             "dtype": self.dtype,
             "simulated": self.simulated,
             "notes": self.notes,
-            "left_out": {m: np.flatnonzero(repair.left_out).tolist() for m, repair in repairs.items()},
-            "splits": {s: self._splits[s].assemble(repairs) for s in SPLITS if s in self._splits},
+            "left_out": counted.get("left_out", left_out),
+            "splits": splits,
         }
         for line in unusable_columns(manifest):
             logger.warning("%s: %s", self.folder, line)
         (self._temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
-        _swap(self._temporary, self.folder)
+        swap(self._temporary, self.folder)
 
 
 def verify(folder: Path) -> None:
@@ -203,8 +212,8 @@ def refuse_foreign(folder: Path) -> None:
         raise DataError(f"{folder} exists and is not a data set; choose another folder or remove it")
 
 
-def _swap(new: Path, folder: Path) -> None:
-    """Put a finished folder in place of an earlier store, which comes back if that fails."""
+def swap(new: Path, folder: Path) -> None:
+    """Put a finished folder in place of an earlier one, which comes back if that fails."""
     if not folder.exists():
         new.replace(folder)
         return
