@@ -65,8 +65,8 @@ def main() -> None:
                 print(lines[-1], flush=True)
             sizes = [size(Path(folder, name)) / clips for name in ("s", "parquet", "webdataset")]
             sized.append(
-                f"{clips:,} clips: {sizes[0]:,.0f} bytes a clip in the store, {sizes[1]:,.0f} as Parquet, {sizes[2]:,.0f} "
-                "in shards."
+                f"{clips:,} clips: {sizes[0]:,.0f} bytes a clip in the store, {sizes[1]:,.0f} as Parquet, "
+                f"{sizes[2]:,.0f} in shards."
             )
             print(sized[-1], flush=True)
     write_section(
