@@ -51,7 +51,7 @@ RUN = {
     "docs/own-features.md": {"convert", "train", "evaluate"},
     "docs/own-kind.md": {"convert", "train", "evaluate", "report"},
     "docs/own-videos.md": {"predict"},
-    "docs/label-your-own.md": {"extract", "train", "evaluate"},
+    "docs/label-your-own.md": {"extract"},
 }
 
 
