@@ -52,7 +52,7 @@ def _recordings(folder: Path) -> None:
         shutil.copy(folder / "talk.mp4", folder / name)
         (folder / name).with_suffix(".srt").write_text(subtitles, encoding="utf-8")
     rows = ["video_id,clip_id,text,label,label_T,label_A,label_V,mode"]
-    for number, mode in enumerate(["train"] * 4 + ["valid"] * 2 + ["test"] * 2):
+    for number, mode in enumerate(["train", "train", "valid", "test"]):
         video = folder / "videos" / "Raw" / f"shop{number // 2}"
         video.mkdir(parents=True, exist_ok=True)
         make_clip(video / f"{number % 2:04d}.mp4", Sound(noise))
