@@ -45,11 +45,10 @@ FEW = {"train": 65, "valid": 24, "test": 40, "unlabelled": 10}
 # Commands of pages that are run; all others are read completely by the commands' own parsers.
 RUN = {
     "README.md": {"convert", "train", "evaluate", "models"},
-    "docs/first-run.md": {"simulate", "train", "evaluate", "report", "models"},
+    "docs/first-run.md": {"simulate", "train", "evaluate", "models"},
     "docs/own-features.md": {"convert", "train", "evaluate"},
     "docs/own-kind.md": {"convert", "train", "evaluate", "report"},
     "docs/own-videos.md": {"predict"},
-    "docs/label-your-own.md": {"extract"},
 }
 # Of these, the first on a page is run.
 ONCE = {"train", "predict"}
