@@ -1,4 +1,4 @@
-"""The files that the documents speak of, small: pickles, a store, a run, recordings and a label file."""
+"""The files that the documents speak of, small: pickles, a store, a run and recordings."""
 
 import shutil
 from pathlib import Path
@@ -41,7 +41,7 @@ def _survey(path: Path) -> None:
 
 
 def _recordings(folder: Path) -> None:
-    """Write two talks with subtitles, and labelled clips in the field's layout."""
+    """Write a recording alone, and others with subtitles beside them."""
     noise = 0.1 * np.random.default_rng(0).normal(size=32_000).astype(np.float32)
     subtitles = "".join(
         f"{number + 1}\n00:00:0{number},000 --> 00:00:0{number + 1},000\n{text}\n\n" for number, text in enumerate(SAID)
@@ -51,11 +51,3 @@ def _recordings(folder: Path) -> None:
     for name in ("clip.mp4", "talks/monday.mp4", "talks/tuesday.mp4"):
         shutil.copy(folder / "talk.mp4", folder / name)
         (folder / name).with_suffix(".srt").write_text(subtitles, encoding="utf-8")
-    rows = ["video_id,clip_id,text,label,label_T,label_A,label_V,mode"]
-    for number, mode in enumerate(["train"] * 4 + ["valid"] * 2 + ["test"] * 2):
-        video = folder / "videos" / "Raw" / f"shop{number // 2}"
-        video.mkdir(parents=True, exist_ok=True)
-        make_clip(video / f"{number % 2:04d}.mp4", Sound(noise))
-        label = (-0.8, 0.8)[number % 2]
-        rows.append(f"shop{number // 2},{number % 2:04d},{SAID[1 - number % 2]},{label},{label},{label},{label},{mode}")
-    (folder / "videos" / "label.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

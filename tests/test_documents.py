@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from imlcmm.commands.train import train_parser
 from imlcmm.datasets.kind_file import find_kind
 from imlcmm.datasets.labels.label_table import read_rows
 from imlcmm.datasets.loading import load_dataset
+from imlcmm.datasets.simulation.simulate import SIZES
 from test_client import serving
 
 ROOT = Path(__file__).parents[1]
@@ -36,23 +38,20 @@ SHORTER = {
     r"epochs=\d+": "epochs=1",
     r"width=\d+": "width=16",
     r"trials=\d+": "trials=1",
-    r'size="\w+"': "train=40, valid=16, test=24, unlabelled=8",
 }
 QUICK = ["--optimization.epochs", "1", "--trainer.progress", "false"]
 NARROW = ["--seeds", "1", "--model.width", "16"]
-MORE = {
-    "leaderboard": ["--models", "LMF", "--seeds", "1", "--", "--optimization.epochs=1"],
-    "tune": ["--trials", "1", "--epochs", "1"],
-}
-# Pages whose commands are run; those of others are read by the commands' own parsers.
+FEW = {"train": 65, "valid": 24, "test": 40, "unlabelled": 10}
+# Commands of pages that are run; all others are read completely by the commands' own parsers.
 RUN = {
-    "README.md": {"convert", "train", "evaluate", "models", "leaderboard", "tune"},
-    "docs/first-run.md": {"simulate", "train", "evaluate", "report", "models"},
+    "README.md": {"convert", "train", "evaluate", "models"},
+    "docs/first-run.md": {"simulate", "train", "evaluate", "models"},
     "docs/own-features.md": {"convert", "train", "evaluate"},
     "docs/own-kind.md": {"convert", "train", "evaluate", "report"},
     "docs/own-videos.md": {"predict"},
-    "docs/label-your-own.md": {"extract"},
 }
+# Of these, the first on a page is run.
+ONCE = {"train", "predict"}
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +69,13 @@ def test_the_page_holds(name, household, tmp_path, monkeypatch, capsys):
         shutil.rmtree(tmp_path / "runs")  # the page makes its own
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["imlcmm"])
+    monkeypatch.setitem(SIZES, "demo", replace(SIZES["demo"], clips=FEW))
     names: dict = {"__name__": "__main__"}
+    run = set(RUN.get(name, ()))
     for block in blocks:
         if block.language in SHELL:
             for words in commands_of(block):
-                obey(words, RUN.get(name, set()))
+                obey(words, run)
         elif block.language == "python":
             run_code(block.text, names, tmp_path)
         else:
@@ -107,16 +108,20 @@ def obey_imlcmm(words: list[str], run: set[str]) -> None:
     if words[:1] == ["--own_models"]:
         words = words[2:]
     name, *rest = words
-    if name in run:
-        quick = QUICK + (NARROW if "IMLCMM" in rest else ["--seeds", "1"]) if name == "train" else MORE.get(name, [])
+    if name in run and "--help" not in rest:
+        quick = QUICK + (NARROW if "IMLCMM" in rest else []) if name == "train" else []
         main(words + quick)
+        run -= {name} & ONCE
     elif name == "train":
-        train_parser_once().parse_args(rest)
+        if rest != ["--help"]:
+            train_parser_once().parse_args(rest)
     elif name.startswith("--"):
         assert name in ("--version", "--help", "--completion")
     else:
         assert name in COMMANDS, f"there is no command {name}"
-        own = rest[: rest.index("--")] if "--" in rest else rest
+        own, more = (rest[: rest.index("--")], rest[rest.index("--") + 1 :]) if "--" in rest else (rest, [])
+        if more:
+            train_parser_once().parse_args(["--data", "data", "--model", "LMF", *more])
         if own not in (["--help"], []):
             command_parser(COMMANDS[name]).parse_args([word.replace("--no-", "--no_") for word in own])
 
