@@ -100,7 +100,7 @@ def simulated_clips(size: Size, seed: int) -> Iterator[tuple[str, Clip, np.ndarr
 
 
 def simulate(
-    folder: Path,
+    folder: Path | str,
     *,
     size: Literal["demo", "paper"] = "demo",
     seed: int = 0,
