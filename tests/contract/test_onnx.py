@@ -12,6 +12,8 @@ from imlcmm.prediction.networks.network import ClipArrays
 from imlcmm.prediction.networks.onnx_export import export_onnx
 from imlcmm.types import MODALITIES
 
+pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+
 QUICK = ("LF_DNN", "MFN", "MISA", "Self_MM", "IMLCMM")
 """A model of each kind of part: averages, loops over steps, LSTMs of both directions, heads, attention with KAN."""
 

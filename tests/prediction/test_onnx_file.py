@@ -7,10 +7,8 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
 
 from imlcmm.calibration import Calibration, Curve
 from imlcmm.cli import main
@@ -23,6 +21,10 @@ from imlcmm.prediction.networks.onnx_export import export_onnx, largest_differen
 from imlcmm.prediction.networks.onnx_file import OnnxNetwork
 from imlcmm.prediction.predictor import STARTER
 from imlcmm.types import MODALITIES, DataSpec
+
+pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")
+TensorProto, helper = onnx.TensorProto, onnx.helper
 
 SPEC = DataSpec({"text": 6, "audio": 5, "vision": 4}, {"text": 3, "audio": 4, "vision": 5}, train_size=9)
 CALIBRATION = Calibration(("text",), {"text": Curve(30, 0.4, 0.1, 2.0), "multimodal text": Curve(30, 0.5, 0.2, 1.0)})
