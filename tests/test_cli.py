@@ -102,6 +102,14 @@ def test_python_m_and_the_version(capsys):
     assert done.stdout == f"imlcmm {version('imlcmm')}\n"
 
 
+def test_a_reader_who_has_seen_enough_is_no_error():
+    words = [sys.executable, "-m", "imlcmm", "models"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 0
+
+
 def test_the_overview_tells_what_each_command_does(capsys):
     with pytest.raises(SystemExit) as stop:
         run()

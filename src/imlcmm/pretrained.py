@@ -31,8 +31,13 @@ def find_pretrained(name: Path | str) -> Path:
         return path
     if installed := installed_models().get(text):
         return installed
-    wanted = _ID.fullmatch(text)
-    return _fetched(*wanted.groups()) if wanted and not Path(path.parts[0]).exists() else path
+    wanted = _on_hub(path)
+    return _fetched(*wanted) if wanted else path
+
+
+def lies_elsewhere(name: Path | str) -> bool:
+    """Tell whether a name is that of a model in a package or on the hub, not of a place here."""
+    return not Path(name).exists() and (str(name) in installed_models() or _on_hub(Path(name)) is not None)
 
 
 def installed_models() -> dict[str, Path]:
@@ -59,6 +64,12 @@ def cached_models() -> dict[str, Path]:
         if each.repo_type == "model" and each.revisions
     }
     return {name: path for name, path in sorted(newest.items()) if any((path / mark).is_file() for mark in _MARKS)}
+
+
+def _on_hub(path: Path) -> tuple[str, str | None] | None:
+    """Read a path that is not there as a name on the hub, and a revision; None where its OWNER is a folder."""
+    wanted = _ID.fullmatch(str(path))
+    return (wanted[1], wanted[2]) if wanted and not Path(path.parts[0]).exists() else None
 
 
 def _fetched(name: str, revision: str | None) -> Path:
