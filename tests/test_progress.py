@@ -33,7 +33,7 @@ def test_standard_output_holds_the_result_alone(command, simulated_folder, tmp_p
     ][-1]
     assert "\r" not in done.stdout + done.stderr
     if command == "train":
-        assert done.stdout.startswith("1 seeds trained in")
+        assert done.stdout.startswith("1 seed trained in")
         assert done.stdout.count("\n") == 1
     else:
         assert done.stdout.startswith("**Simulated data")

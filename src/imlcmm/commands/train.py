@@ -35,7 +35,8 @@ def train(arguments: Any) -> None:
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
-    show(f"{len(run.seeds)} seeds trained in {run.folder}; score them with: imlcmm evaluate {run.folder} --data "
+    count = len(run.seeds)
+    show(f"{count} seed{'s' * (count > 1)} trained in {run.folder}; score them with: imlcmm evaluate {run.folder} --data "
           f"{arguments.data}")  # fmt: skip
 
 

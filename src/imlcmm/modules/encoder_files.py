@@ -26,7 +26,7 @@ def load_encoder(source: str, **options: Any) -> nn.Module:
     try:
         from transformers import AutoConfig, AutoModel
     except ImportError as error:
-        raise MissingPackageError("a text encoder needs the extra 'bert': pip install imlcmm[bert]") from error
+        raise MissingPackageError("a text encoder needs the extra 'bert': pip install 'imlcmm[bert]'") from error
     try:
         # Said aloud, since transformers would otherwise ask at the terminal, and run the code upon a yes.
         options = {**options, "trust_remote_code": False}

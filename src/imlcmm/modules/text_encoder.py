@@ -90,7 +90,7 @@ def load_bert(source: str | dict[str, Any]) -> nn.Module:
     try:
         from transformers import BertConfig, BertModel
     except ImportError as error:
-        raise MissingPackageError("a text encoder needs the extra 'bert': pip install imlcmm[bert]") from error
+        raise MissingPackageError("a text encoder needs the extra 'bert': pip install 'imlcmm[bert]'") from error
     try:
         return BertModel(BertConfig(**{name: value for name, value in source.items() if name in _SIZES}))
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
