@@ -35,9 +35,8 @@ def train(arguments: Any) -> None:
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
-    count = len(run.seeds)
-    show(f"{count} seed{'s' * (count > 1)} trained in {run.folder}; score them with: imlcmm evaluate {run.folder} --data "
-          f"{arguments.data}")  # fmt: skip
+    many = f"{len(run.seeds)} seed{'s' * (len(run.seeds) > 1)}"
+    show(f"{many} trained in {run.folder}; score with: imlcmm evaluate {run.folder} --data {arguments.data}")
 
 
 def train_from_words(words: list[str]) -> None:
