@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.interchange.names import Form, checked
-from imlcmm.datasets.stores.manifest import SPLITS, rules_of
+from imlcmm.datasets.stores.manifest import SPLITS, Names, Numbers, rules_of
 from imlcmm.errors import DataError
 from imlcmm.types import ABSENT, MODALITIES
 from imlcmm.untrusted import inside, read_json, shown
@@ -15,18 +15,6 @@ FACTS = "imlcmm.json"
 FORMAT = 1
 _WIDEST = 1_000_000
 _FILE = re.compile(rf"(data/)?({'|'.join(SPLITS)})-\d{{5,6}}(-of-\d{{5}}\.parquet|\.tar)")
-
-
-class _Numbers(TypedDict):
-    text: int
-    audio: int
-    vision: int
-
-
-class _Names(TypedDict):
-    text: str
-    audio: str
-    vision: str
 
 
 class _FeatureSet(TypedDict):
@@ -40,7 +28,7 @@ class _Notes(TypedDict):
 class _Split(TypedDict):
     clips: int
     files: list[str]
-    filled: NotRequired[_Numbers]
+    filled: NotRequired[Numbers]
 
 
 class _Facts(TypedDict):
@@ -49,8 +37,8 @@ class _Facts(TypedDict):
     form: Literal["parquet", "webdataset"]
     kind: str
     rules: NotRequired[dict[str, Any]]
-    widths: _Numbers
-    features: _Names
+    widths: Numbers
+    features: Names
     dtype: Literal["float32", "float16"]
     simulated: bool
     notes: _Notes

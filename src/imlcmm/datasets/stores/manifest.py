@@ -14,13 +14,17 @@ MANIFEST = "dataset.json"
 SPLITS = ("train", "valid", "test", "unlabelled")
 
 
-class _Numbers(TypedDict):
+class Numbers(TypedDict):
+    """A number for each modality."""
+
     text: int
     audio: int
     vision: int
 
 
-class _Names(TypedDict):
+class Names(TypedDict):
+    """A name for each modality."""
+
     text: str
     audio: str
     vision: str
@@ -28,10 +32,10 @@ class _Names(TypedDict):
 
 class _Split(TypedDict):
     clips: int
-    frames: _Numbers
-    steps: _Numbers
-    non_finite: _Numbers
-    filled: NotRequired[_Numbers]
+    frames: Numbers
+    steps: Numbers
+    non_finite: Numbers
+    filled: NotRequired[Numbers]
     targets: list[str]
     bytes: dict[str, int]
     sha256: dict[str, str]
@@ -41,8 +45,8 @@ class _Manifest(TypedDict):
     """What a manifest must hold; it may hold more."""
 
     kind: str
-    widths: _Numbers
-    features: _Names
+    widths: Numbers
+    features: Names
     simulated: bool
     splits: dict[str, _Split]
     rules: NotRequired[dict[str, Any]]
