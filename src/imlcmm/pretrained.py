@@ -1,6 +1,7 @@
 """Finding trained models that others made: by folder, by the name of an installed one, or by their id on a hub."""
 
 import re
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -72,8 +73,9 @@ def _on_hub(path: Path) -> tuple[str, str | None] | None:
     return (wanted[1], wanted[2]) if wanted and not Path(path.parts[0]).exists() else None
 
 
+@cache
 def _fetched(name: str, revision: str | None) -> Path:
-    """Fetch a model from the hub, or find it in the hub's cache."""
+    """Fetch a model from the hub, or find it in the hub's cache; one state of it for as long as the process runs."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
