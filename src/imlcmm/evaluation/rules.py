@@ -6,7 +6,6 @@ from imlcmm.datasets.catalog import Kind
 from imlcmm.datasets.kind_file import find_kind
 from imlcmm.evaluation import metrics
 
-LOWER_IS_BETTER = frozenset({"MAE"})
 WEAK = 0.4
 TWO, THREE, FIVE = (0.0,), (-0.1, 0.1), (-0.7, -0.1, 0.1, 0.7)
 
