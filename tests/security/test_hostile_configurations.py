@@ -103,6 +103,7 @@ ENCODERS = {
     "code of a type of its own": dict(auto_map={"AutoConfig": "hostile.Own"}, model_type="hostile"),
     "code from the hub": dict(auto_map={"AutoModel": "nobody/hostile--hostile.Own"}),
     "a kernel from the hub": dict(attn_implementation="nobody/hostile"),
+    "a kernel for a part": dict(text_config=dict(_attn_implementation="nobody/hostile")),
     "a quantisation": dict(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
     "a million layers": dict(num_hidden_layers=1_000_000),
     "10^12 words": dict(vocab_size=10**12),

@@ -24,14 +24,14 @@ def load_encoder(source: str, **options: Any) -> nn.Module:
         ModelError: If it cannot be loaded, brings code of its own, or asks for code that would have to be fetched.
     """
     try:
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoConfig, AutoModel, PretrainedConfig
     except ImportError as error:
         raise MissingPackageError("a text encoder needs the extra 'bert': pip install 'imlcmm[bert]'") from error
     try:
         # Said aloud, since transformers would otherwise ask at the terminal, and run the code upon a yes.
         options = {**options, "trust_remote_code": False}
+        _refuse_code(PretrainedConfig.get_config_dict(source, **options)[0])
         config = AutoConfig.from_pretrained(source, **options)
-        _refuse_code(config, source)
         _check_size(lambda: AutoModel.from_config(config, trust_remote_code=False), Path(source))
         # Other weight files than safetensors are pickles, which can run code.
         loaded: nn.Module = AutoModel.from_pretrained(source, config=config, use_safetensors=True, **options)
@@ -44,13 +44,14 @@ def load_encoder(source: str, **options: Any) -> nn.Module:
     return loaded
 
 
-def _refuse_code(config: Any, source: str) -> None:
-    """Refuse a configuration that makes transformers fetch or import code."""
-    attention = getattr(config, "_attn_implementation", None)
-    if attention not in _ATTENTION:
-        raise ValueError(f"its config.json asks for the attention {shown(attention)}, whose code would be fetched")
-    for name in ("auto_map", "quantization_config"):
-        if getattr(config, name, None):
+def _refuse_code(written: dict[str, Any]) -> None:
+    """Refuse what, in a config.json or a part of it, makes transformers fetch or import code (some releases skip it)."""
+    for name, value in written.items():
+        if isinstance(value, dict):
+            _refuse_code(value)
+        if name in ("attn_implementation", "_attn_implementation") and value not in _ATTENTION:
+            raise ValueError(f"its config.json asks for the attention {shown(value)}, whose code would be fetched")
+        if name in ("auto_map", "quantization_config") and value:
             raise ValueError(f"its config.json has '{name}', which needs code that is not part of transformers")
 
 

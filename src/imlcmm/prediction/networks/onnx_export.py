@@ -143,10 +143,14 @@ def _reason(error: BaseException) -> str:
 
 def _quantised(plain: Path) -> Path:
     """Make the weights of matrix products whole numbers of 8 bits, a scale for each column."""
+    import onnx
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_dynamic
 
-    folded, out = plain.with_name("folded.onnx"), plain.with_name("int8.onnx")
-    quant_pre_process(plain, folded, skip_symbolic_shape=True)  # or weights that are put together stay as they are
+    content = onnx.load(plain)
+    del content.graph.value_info[:]  # older exporters note shapes that folding makes wrong
+    bare, folded, out = (plain.with_name(f"{name}.onnx") for name in ("bare", "folded", "int8"))
+    onnx.save(content, bare)
+    quant_pre_process(bare, folded, skip_symbolic_shape=True)  # or weights that are put together stay as they are
     quantize_dynamic(folded, out, weight_type=QuantType.QInt8, per_channel=True)
     return out
 
