@@ -45,7 +45,7 @@ def load_encoder(source: str, **options: Any) -> nn.Module:
 
 
 def _refuse_code(written: dict[str, Any]) -> None:
-    """Refuse what, in a config.json or a part of it, makes transformers fetch or import code (some releases skip it)."""
+    """Refuse a config.json that, itself or in a part, makes transformers fetch code, even if a release skips it."""
     for name, value in written.items():
         if isinstance(value, dict):
             _refuse_code(value)
