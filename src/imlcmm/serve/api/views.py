@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import select
@@ -16,16 +16,15 @@ from imlcmm.serve.state.tables import Recording, SpokenUtterance
 _POINTS = 48
 
 
-@runtime_checkable
-class Scored(Protocol):
-    """What a summary reads of an utterance: a row of the table, or of a query for these columns alone."""
+class Scored(NamedTuple):
+    """What a summary reads of an utterance; columns of the same names have it."""
 
-    start: Any
-    end: Any
-    sentiment: Any
-    confidence: Any
-    agreement: Any
-    speaker: Any
+    start: float
+    end: float
+    sentiment: float | None
+    confidence: float | None
+    agreement: str
+    speaker: str
 
 
 def scored_utterances(session: Session, recordings: Iterable[Recording]) -> dict[int, list[Scored]]:
@@ -33,12 +32,12 @@ def scored_utterances(session: Session, recordings: Iterable[Recording]) -> dict
 
     Whole objects take ten times as long, which libraries of long recordings would feel.
     """
-    columns = (getattr(SpokenUtterance, name) for name in ("recording_id", *Scored.__annotations__))
+    columns = (getattr(SpokenUtterance, name) for name in ("recording_id", *Scored._fields))
     numbers = [recording.id for recording in recordings]
     query = select(*columns).where(SpokenUtterance.recording_id.in_(numbers)).order_by(SpokenUtterance.start)
     found: dict[int, list[Scored]] = defaultdict(list)
-    for row in session.execute(query):
-        found[row.recording_id].append(row)
+    for number, *scored in session.execute(query):
+        found[number].append(Scored(*scored))
     return found
 
 
@@ -56,8 +55,9 @@ def recording_view(row: Recording, utterances: Sequence[Scored]) -> schemas.Reco
 
 def detail_view(row: Recording) -> schemas.RecordingDetail:
     """Give a recording with its utterances."""
+    scored = [Scored(*(getattr(u, name) for name in Scored._fields)) for u in row.utterances]
     return schemas.RecordingDetail(
-        **_summary(row, row.utterances),
+        **_summary(row, scored),
         cue_units=dict(CUES),
         utterance_list=[utterance_view(u) for u in row.utterances],
     )
