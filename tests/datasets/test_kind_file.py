@@ -17,7 +17,7 @@ from imlcmm.errors import DataError
 from imlcmm.evaluation.evaluate import evaluate_runs
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
-from imlcmm.models.calibration import fit_curve
+from imlcmm.models.curve_fitting import fit_curve
 from imlcmm.reports.page.report_page import write_report
 from imlcmm.training.fit import TrainerOptions, train_seeds
 from imlcmm.training.module import Optimization

@@ -83,6 +83,21 @@ def test_confidence_is_that_of_the_modalities_that_were_read():
     assert predictor.score(Utterance(0.0, 1.0, ""), clip("text", "audio")).interval is None
 
 
+def test_one_modality_says_as_much_alone_as_its_own_head():
+    curve = Curve(100, 0.5, 0.0, 2.0, knots=(-1.5, 0.0, 1.5), values=(-0.6, 0.0, 0.6))
+    model = Says(-1.4, Calibration(MODALITIES, {"text": curve, "multimodal text": CURVE}), text=1.0)
+    said = Predictor(model, Extracts(SETS), "it").score(Utterance(0.0, 1.0, ""), clip("text"))
+    assert said.sentiment == said.unimodal["text"] == pytest.approx(0.4)
+    assert said.interval == pytest.approx((-0.1, 0.9))
+
+
+def test_what_lies_beyond_the_scale_is_put_in_its_place_and_not_at_the_pole():
+    curve = Curve(100, 0.5, 0.0, 2.0, knots=(-2.0, 0.0, 2.0), values=(-0.8, 0.0, 0.8))
+    model = Says(1.75, Calibration(MODALITIES, {"multimodal text": curve}))
+    said = Predictor(model, Extracts(SETS), "it").score(Utterance(0.0, 1.0, ""), clip("text"))
+    assert said.sentiment == pytest.approx(0.7)
+
+
 def test_only_heads_that_validation_could_judge_speak():
     model = Says(0.5, text=0.9, audio=-0.9, vision=0.1)
     said = score(model, "text", "audio", curves=["text", "multimodal text audio"])

@@ -45,7 +45,7 @@ def test_the_numbers_are_the_model_s(imlcmm_run, simulated):
     assert text.others == [pytest.approx(float(second.unimodal["text"]))]
     assert text.label == pytest.approx(float(simulated.test.labels[2, 1]))
     assert text.confidence == pytest.approx(curve.confidence(text.sentiment))
-    assert text.interval[1] == pytest.approx(min(text.sentiment + curve.half_width, 1.0))
+    assert text.interval[1] == pytest.approx(min(curve.interval(text.sentiment)[1], 1.0))
     np.testing.assert_allclose(explanation.pools["audio"], first.attention["audio"][0].numpy())
     assert all(len(named) == 6 for named in explanation.features.values())
 

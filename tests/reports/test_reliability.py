@@ -24,8 +24,9 @@ def test_promise_and_outcome_are_counted_clip_by_clip(imlcmm_run, evaluation, si
         curve = calibration.curve("multimodal", MODALITIES)
         for sentiment, label in zip(predicted.tolist(), evaluation.labels[:, 0], strict=True):
             promised.append(curve.confidence(sentiment))
-            right.append((sentiment > 0) == (label > 0))
-            inside.append(abs(sentiment - label) <= curve.half_width)
+            right.append((curve.value(sentiment) > 0) == (label > 0))
+            low, high = curve.interval(sentiment)
+            inside.append(low <= label <= high)
     m = found["multimodal"]
     assert m.confidence == pytest.approx(np.mean(promised))
     assert m.right == pytest.approx(np.mean(right))

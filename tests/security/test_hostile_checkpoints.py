@@ -150,15 +150,17 @@ def test_weights_that_are_a_pickle_are_not_loaded(name, folder, bomb, canary):
     assert not canary.exists()
 
 
-CURVE = '{"clips": 9, "half_width": 1, "intercept": 0, "slope": 0}'
+CURVE = '{"clips": 9, "half_width": 1.5, "intercept": 0.5, "slope": 0.5}'
 WHOLE = f'{{"modalities": ["text"], "curves": {{"text": {CURVE}}}}}'
 CALIBRATIONS = {
     "no JSON": "\x80\x04.",
     "a list": "[]",
     "texts": WHOLE.replace("9", '"9"'),
-    "no number": WHOLE.replace(": 1", ": NaN"),
+    "no number": WHOLE.replace("1.5", "NaN"),
     "no modality": WHOLE.replace('["text"]', '["smell"]'),
     "a surplus": WHOLE.replace('"slope"', '"x": 1, "slope"'),
+    "knots without values": WHOLE.replace('"slope"', '"knots": [0.5, 1.5], "slope"'),
+    "texts for knots": WHOLE.replace('"slope"', '"knots": "01", "values": "01", "slope"'),
     "nested": "[" * 100_000,
 }
 

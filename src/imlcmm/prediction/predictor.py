@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from imlcmm.calibration import Curve
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
 from imlcmm.features.extractor_options import ExtractorOptions
@@ -122,29 +125,45 @@ class Predictor:
         said = UtterancePrediction(start, utterance.end, clip.transcript, None, missing=missing, words=words)
         if not read:
             return said
-        scores = self.model(to_arrays([clip], self.model.spec, read, self.model.means))
-        sentiment = self._clipped(float(scores.sentiment[0]))
+        arrays = to_arrays([clip], self.model.spec, read, self.model.means)
+        scores = self.model(arrays)
+        steps = {m: int(arrays.masks[m].sum()) for m in read}
         unimodal = self._unimodal(scores, read)
+        # What is made of one modality is what that modality says, if its own head can be trusted.
+        fused = scores.unimodal[read[0]] if len(read) == 1 and read[0] in unimodal else scores.sentiment
+        curve = self._curve(read[0]) if fused is not scores.sentiment else self._curve("multimodal", read)
+        predicted = self._predicted(fused, curve)
         scored = replace(
             said,
-            sentiment=sentiment,
+            sentiment=self._clipped(curve.value(predicted) if curve else predicted),
             unimodal=unimodal,
             missing=missing | {m: UNPROVEN for m in read if m in scores.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
             moments=moments(scores, clip, start),
         )
-        calibration = self.model.calibration
-        curve = calibration.curve("multimodal", read) if calibration else None
         if curve is None:
             return scored
-        interval = self._clipped(sentiment - curve.half_width), self._clipped(sentiment + curve.half_width)
-        return replace(scored, interval=interval, confidence=curve.confidence(sentiment))
+        low, high = curve.interval(predicted, steps[read[0]])
+        interval = self._clipped(low), self._clipped(high)
+        return replace(scored, interval=interval, confidence=curve.confidence(predicted, steps[read[0]]))
+
+    def _curve(self, head: str, read: Sequence[str] = ()) -> Curve | None:
+        calibration = self.model.calibration
+        return calibration.curve(head, read) if calibration else None
 
     def _unimodal(self, scores: Scores, read: tuple[str, ...]) -> dict[str, float]:
         """Give the numbers of the heads that training had labels for."""
-        calibration = self.model.calibration
-        trusted = [m for m in read if m in scores.unimodal and (calibration is None or calibration.curve(m))]
-        return {m: self._clipped(float(scores.unimodal[m][0])) for m in trusted}
+        found = {}
+        for m in (m for m in read if m in scores.unimodal):
+            curve = self._curve(m)
+            predicted = self._predicted(scores.unimodal[m], curve)
+            if curve or self.model.calibration is None:
+                found[m] = self._clipped(curve.value(predicted) if curve else predicted)
+        return found
+
+    def _predicted(self, said: np.ndarray, curve: Curve | None) -> float:
+        """Give what a head says; on the scale, unless its curve knows what lies beyond the ends."""
+        return float(said[0]) if curve and curve.knots else self._clipped(float(said[0]))
 
     def _agreement(self, unimodal: dict[str, float]) -> str:
         """Tell whether two modalities stand on different sides, neither of them neutral."""

@@ -197,7 +197,7 @@ def _opinion(head: str, seeds: Sequence[float], label: float | None, curve: Curv
     sentiment = _known(seeds[0])
     if curve is None or sentiment is None:
         return Opinion(head, label, sentiment, None, None, seeds[1:])
-    low, high = np.clip([sentiment - curve.half_width, sentiment + curve.half_width], spec.low, spec.high).tolist()
+    low, high = np.clip(curve.interval(sentiment), spec.low, spec.high).tolist()
     return Opinion(head, label, sentiment, (low, high), curve.confidence(sentiment), seeds[1:])
 
 

@@ -1,6 +1,6 @@
 """Whether a run's confidence and intervals, measured on validation, hold on another split."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,7 +62,8 @@ def reliability(run: Run, evaluation: Evaluation, clips: ClipDataset) -> list[Re
         clips: The split.
     """
     calibrations = [read_calibration(seed / "best") for seed in run.seeds]
-    read = [frozenset(m for m in MODALITIES if clips.valid_frames(m, row).any()) for row in range(len(clips))]
+    frames = [{m: int(clips.valid_frames(m, row).sum()) for m in MODALITIES} for row in range(len(clips))]
+    read = [{m: steps for m, steps in each.items() if steps} for each in frames]
     judged = [
         _judge(head, evaluation, [c for c in calibrations if c is not None], read, clips.spec.neutral)
         for head in evaluation.predictions
@@ -75,38 +76,49 @@ def _judge(
     head: str,
     evaluation: Evaluation,
     calibrations: Sequence[Calibration],
-    read: Sequence[Collection[str]],
+    read: Sequence[Mapping[str, int]],
     neutral: float,
 ) -> Reliability | None:
     """Compare one head; None where nothing of it is calibrated or labelled."""
     predicted, label = evaluation.predictions[head], evaluation.labels[:, TARGETS.index(head)]
     if not np.isfinite(label).any():
         label = evaluation.labels[:, 0]
-    promised = np.array([_promises(head, *pair, read) for pair in zip(calibrations, predicted, strict=True)])
-    confidence, width = promised[..., 0], promised[..., 1]
+    promised = [_promises(head, *pair, read) for pair in zip(calibrations, predicted, strict=True)]
+    value, confidence, low, high = np.moveaxis(np.array(promised), -1, 0)
     known = np.isfinite(label) & np.isfinite(confidence).all(0)
     if not known.any():
         return None
-    confidence, width, predicted, label = confidence[:, known], width[:, known], predicted[:, known], label[known]
-    right = (predicted > neutral) == (label > neutral)
-    inside = (np.abs(predicted - label) <= width).astype(float)
+    value, confidence, low, high = (each[:, known] for each in (value, confidence, low, high))
+    label = label[known]
+    right = (value > neutral) == (label > neutral)
+    inside = ((low <= label) & (label <= high)).astype(float)
     videos = np.asarray(evaluation.videos)[known].tolist()
     draws = bootstrap(lambda p, _: {"coverage": float(p.mean())}, list(inside), label, videos)
     return Reliability(
         head, int(known.sum()), float(confidence.mean()), float(right.mean()), _bins(confidence, right),
-        float(inside.mean()), *interval(draws["coverage"]), float(width.mean()),
+        float(inside.mean()), *interval(draws["coverage"]), float((high - low).mean() / 2),
     )  # fmt: skip
 
 
 def _promises(
-    head: str, calibration: Calibration, predicted: np.ndarray, read: Sequence[Collection[str]]
-) -> list[tuple[float, float]]:
-    """Give confidence and half width for each clip, NaN where the checkpoint has no curve."""
+    head: str, calibration: Calibration, predicted: np.ndarray, read: Sequence[Mapping[str, int]]
+) -> list[tuple[float, float, float, float]]:
+    """Give value, confidence and the ends of the interval of each clip, NaN where the checkpoint has no curve.
+
+    Args:
+        head: multimodal, text, audio or vision.
+        calibration: The checkpoint's curves.
+        predicted: What the head says of each clip.
+        read: The steps of each modality that the clip has.
+    """
     found = []
-    for sentiment, modalities in zip(predicted.tolist(), read, strict=True):
-        curve = calibration.curve(head, modalities if head == "multimodal" else ())
-        known = curve is not None and np.isfinite(sentiment)
-        found.append((curve.confidence(sentiment), curve.half_width) if curve and known else (np.nan, np.nan))
+    for sentiment, steps in zip(predicted.tolist(), read, strict=True):
+        curve = calibration.curve(head, steps if head == "multimodal" else ())
+        if curve is None or not np.isfinite(sentiment):
+            found.append((np.nan,) * 4)
+            continue
+        length = next(iter(steps.values())) if head == "multimodal" else steps.get(head)
+        found.append((curve.value(sentiment), curve.confidence(sentiment, length), *curve.interval(sentiment, length)))
     return found
 
 

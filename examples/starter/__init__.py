@@ -1,0 +1,1 @@
+"""The starter model of the package: its texts, how they are encoded, and its training (`make starter`)."""
