@@ -15,7 +15,7 @@ from imlcmm.features.subtitles.transcripts import read_transcript
 from imlcmm.features.words.word import Word
 from imlcmm.prediction.description import describe_prediction
 from imlcmm.prediction.export import check_export, export, table
-from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
+from imlcmm.prediction.result import Contribution, Moment, UtterancePrediction, VideoPrediction
 from imlcmm.prediction.timeline import draw_timeline
 
 
@@ -23,7 +23,7 @@ from imlcmm.prediction.timeline import draw_timeline
 def video():
     happy = UtterancePrediction(
         0.0, 2.5, "真的很好", 0.6, (0.1, 1.0), 0.9, {"text": 0.8, "audio": -0.4}, "conflict",
-        (Moment("text", 0.0, 1.0, 2.5, "很好"),), {"vision": "no face is seen"}, (
+        (Moment("audio", 0.0, 1.0, 2.5),), (Contribution("很好", 0.0, 1.0, 0.25),), {"vision": "no face is seen"}, (
             Word("真", 0.2, 0.5), Word("好", 0.5, 1.0),
         ),
     )  # fmt: skip
@@ -40,7 +40,7 @@ def test_json_holds_everything(video, broken, tmp_path):
     first, second = json.loads((tmp_path / "x.json").read_text())
     assert first["utterances"][0]["words"][0] == {"text": "真", "start": 0.2, "end": 0.5}
     assert first["utterances"][0]["unimodal"] == {"text": 0.8, "audio": -0.4}
-    assert first["utterances"][0]["moments"][0]["text"] == "很好"
+    assert first["utterances"][0]["contributions"][0]["word"] == "很好"
     assert second["failure"] == "bad.mp4 is empty"
 
 
@@ -134,7 +134,15 @@ def test_a_folder_gets_a_file_each(video, broken, tmp_path):
 
 def test_the_description_names_what_is_missing_and_what_mattered(video, broken):
     text = describe_prediction(VideoPrediction(video.path, "model", -1.0, 1.0, video.utterances[:1]))
-    for part in ("+0.60", "+0.10 to +1.00", "90%", "conflict", "vision: no face is seen", "“很好” (2.5 times"):
+    for part in (
+        "+0.60",
+        "+0.10 to +1.00",
+        "90%",
+        "conflict",
+        "vision: no face is seen",
+        "text hinges on “很好” (+0.25)",
+        "audio looked at 0.0-1.0 s (2.5 times its share)",
+    ):
         assert part in text
     assert describe_prediction(broken) == "bad.mp4: bad.mp4 is empty"
 

@@ -142,17 +142,53 @@ def test_frames_that_could_not_be_measured_are_masked_and_single_values_filled()
 
 
 def test_moments_are_what_weighs_more_than_its_share():
-    weights = {"audio": np.full((1, 9), 0.1), "text": np.array([[0.1, 0.6, 0.2, 0.1]])}
+    weights = {"audio": np.full((1, 9), 0.1), "text": np.full((1, 4), 0.25)}
     weights["audio"][0, 7] = 0.9
-    given = clip("text", "audio")
-    spans = np.array([[0, 0], [0, 4], [5, 8], [0, 0]])
-    times = np.array([[np.nan] * 2, [0.0, 0.5], [0.5, 1.0], [np.nan] * 2])
-    given.features["text"] = Features(given.features["text"].values, times)
-    given = given._replace(text=TextFeatures(given.features["text"].values, np.zeros((4, 3), int), ("",) * 4, spans))
-    found = moments(Scores(np.zeros(1), attention=weights), given, 10.0)
-    text = [moment for moment in found if moment.modality == "text"]
-    assert [(moment.text, moment.start, moment.weight) for moment in text] == [("good", 10.0, 2.4), ("day", 10.5, 0.8)]
-    audio = next(moment for moment in found if moment.modality == "audio")
-    assert audio.start == pytest.approx(10.5)
-    assert audio.weight > 1
-    assert moments(Scores(np.zeros(1)), given, 0.0) == ()
+    found = moments(Scores(np.zeros(1), attention=weights), clip("text", "audio"), 10.0)
+    assert {moment.modality for moment in found} == {"audio"}, "words have their contributions"
+    assert found[0].start == pytest.approx(10.5)
+    assert found[0].weight > 1
+    assert moments(Scores(np.zeros(1)), clip("text", "audio"), 0.0) == ()
+
+
+class Adds(Says):
+    """A network that adds up the first column of the text."""
+
+    def __init__(self):
+        super().__init__(0.0)
+
+    def __call__(self, clips):
+        return Scores((clips.sequences["text"][..., 0] * clips.masks["text"]).sum(1))
+
+
+@pytest.mark.parametrize(
+    ("said", "spans", "states", "named"),
+    [
+        (
+            "not good, really!",
+            [(0, 0), (0, 3), (4, 8), (8, 9), (10, 13), (13, 16), (16, 17), (0, 0)],
+            [0.0, -0.6, 0.3, 0.9, 0.1, 0.1, 0.9, 0.0],
+            [("not", -0.6), ("good", 0.3), ("really", 0.2)],
+        ),
+        (
+            "很不喜欢。",
+            [(0, 0), (0, 1), (1, 2), (2, 4), (4, 5), (0, 0)],
+            [0, 0.01, -0.5, 0.4, 0.2, 0],
+            [("不", -0.5), ("喜欢", 0.4)],
+        ),
+    ],
+)
+def test_words_that_change_the_sentiment_are_named_and_punctuation_never(said, spans, states, named):
+    values = np.zeros((len(spans), 2), np.float32)
+    values[:, 0] = np.array(states) / 4
+    times = np.where(np.array(spans)[:, :1] < np.array(spans)[:, 1:], np.array(spans) / 10, np.nan)
+    text = TextFeatures(values, np.zeros((len(spans), 3), int), ("",) * len(spans), np.array(spans))
+    given = clip("text")._replace(transcript=said, features={"text": Features(values, times)}, text=text)
+    found = Predictor(Adds(), Extracts(SETS), "it").score(Utterance(10.0, 11.0, said), given).contributions
+    assert [(each.word, round(4 * each.change, 2)) for each in found] == named
+    begin, end = spans[1] if said.startswith("not") else spans[2]
+    assert (found[0].start, found[0].end) == pytest.approx((10 + begin / 10, 10 + end / 10))
+
+
+def test_one_word_hinges_on_nothing():
+    assert Predictor(Says(0.5), Extracts(SETS), "it").score(Utterance(0.0, 1.0, ""), clip("text")).contributions == ()

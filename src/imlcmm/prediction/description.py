@@ -1,7 +1,7 @@
 """A prediction as a table that one reads in a terminal."""
 
 from imlcmm.clean_text import path_text
-from imlcmm.prediction.result import Moment, UtterancePrediction, VideoPrediction
+from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
 from imlcmm.types import MODALITIES, written, written_interval
 
 _WIDEST = 48
@@ -40,11 +40,9 @@ def _moments(prediction: VideoPrediction) -> list[str]:
     """Name what mattered most, if the file is a single utterance."""
     if len(prediction.utterances) != 1:
         return []
-    return [
-        f"  {m.modality} looked at {_place(m)} ({m.weight:.1f} times its share)"
-        for m in prediction.utterances[0].moments
+    (u,) = prediction.utterances
+    words = ", ".join(f"“{each.word}” ({each.change:+.2f})" for each in u.contributions)
+    looks = [
+        f"  {m.modality} looked at {m.start:.1f}-{m.end:.1f} s ({m.weight:.1f} times its share)" for m in u.moments
     ]
-
-
-def _place(moment: Moment) -> str:
-    return f"“{moment.text}”" if moment.text else f"{moment.start:.1f}-{moment.end:.1f} s"
+    return ([f"  text hinges on {words}"] if words else []) + looks

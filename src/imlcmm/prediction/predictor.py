@@ -14,10 +14,11 @@ from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
 from imlcmm.prediction.batching import check_features, to_arrays
+from imlcmm.prediction.contributions import contributions
 from imlcmm.prediction.moments import moments
 from imlcmm.prediction.networks.network import Network, Scores
 from imlcmm.prediction.networks.onnx_file import SUFFIX, OnnxNetwork
-from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
+from imlcmm.prediction.result import Contribution, UtterancePrediction, VideoPrediction
 from imlcmm.pretrained import find_pretrained
 from imlcmm.types import MODALITIES
 
@@ -127,25 +128,43 @@ class Predictor:
             return said
         arrays = to_arrays([clip], self.model.spec, read, self.model.means)
         scores = self.model(arrays)
-        steps = {m: int(arrays.masks[m].sum()) for m in read}
         unimodal = self._unimodal(scores, read)
-        # What is made of one modality is what that modality says, if its own head can be trusted.
-        fused = scores.unimodal[read[0]] if len(read) == 1 and read[0] in unimodal else scores.sentiment
-        curve = self._curve(read[0]) if fused is not scores.sentiment else self._curve("multimodal", read)
-        predicted = self._predicted(fused, curve)
+        fused, curve = self._fused(scores, read)
+        predicted = self._predicted(float(fused[0]), curve)
         scored = replace(
             said,
-            sentiment=self._clipped(curve.value(predicted) if curve else predicted),
+            sentiment=self._value(predicted, curve),
             unimodal=unimodal,
             missing=missing | {m: UNPROVEN for m in read if m in scores.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
             moments=moments(scores, clip, start),
+            contributions=self._contributions(clip, start),
         )
         if curve is None:
             return scored
-        low, high = curve.interval(predicted, steps[read[0]])
+        steps = int(arrays.masks[read[0]].sum())
+        low, high = curve.interval(predicted, steps)
         interval = self._clipped(low), self._clipped(high)
-        return replace(scored, interval=interval, confidence=curve.confidence(predicted, steps[read[0]]))
+        return replace(scored, interval=interval, confidence=curve.confidence(predicted, steps))
+
+    def _contributions(self, clip: ExtractedClip, start: float) -> tuple[Contribution, ...]:
+        """Ask what the text alone would say without each of its words."""
+        if "text" not in clip.features:
+            return ()
+        spec = self.model.spec
+
+        def value(clips: Sequence[ExtractedClip]) -> list[float]:
+            scores = self.model(to_arrays(clips, spec, ("text",), self.model.means))
+            fused, curve = self._fused(scores, ("text",))
+            return [self._value(self._predicted(each, curve), curve) for each in fused.tolist()]
+
+        return contributions(clip, start, value, spec.high - spec.low)
+
+    def _fused(self, scores: Scores, read: tuple[str, ...]) -> tuple[np.ndarray, Curve | None]:
+        """Give what is said of all that was read, and its curve; of one modality, what its own head says if trusted."""
+        if len(read) == 1 and read[0] in scores.unimodal and (curve := self._curve(read[0])):
+            return scores.unimodal[read[0]], curve
+        return scores.sentiment, self._curve("multimodal", read)
 
     def _curve(self, head: str, read: Sequence[str] = ()) -> Curve | None:
         calibration = self.model.calibration
@@ -156,14 +175,16 @@ class Predictor:
         found = {}
         for m in (m for m in read if m in scores.unimodal):
             curve = self._curve(m)
-            predicted = self._predicted(scores.unimodal[m], curve)
             if curve or self.model.calibration is None:
-                found[m] = self._clipped(curve.value(predicted) if curve else predicted)
+                found[m] = self._value(self._predicted(float(scores.unimodal[m][0]), curve), curve)
         return found
 
-    def _predicted(self, said: np.ndarray, curve: Curve | None) -> float:
+    def _predicted(self, said: float, curve: Curve | None) -> float:
         """Give what a head says; on the scale, unless its curve knows what lies beyond the ends."""
-        return float(said[0]) if curve and curve.knots else self._clipped(float(said[0]))
+        return said if curve and curve.knots else self._clipped(said)
+
+    def _value(self, predicted: float, curve: Curve | None) -> float:
+        return self._clipped(curve.value(predicted) if curve else predicted)
 
     def _agreement(self, unimodal: dict[str, float]) -> str:
         """Tell whether two modalities stand on different sides, neither of them neutral."""

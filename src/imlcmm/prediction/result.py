@@ -16,18 +16,33 @@ class Moment:
     """A stretch of an utterance that a modality's pooling looked at more than at others.
 
     Attributes:
-        modality: text, audio or vision.
+        modality: audio or vision.
         start: Seconds from the start of the video.
         end: Seconds from the start of the video.
         weight: Times the weight that an equal share of attention would have.
-        text: The words, for text.
     """
 
     modality: str
     start: float
     end: float
     weight: float
-    text: str = ""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A word that the text's sentiment hinges on.
+
+    Attributes:
+        word: The word, in Chinese a piece of a few characters.
+        start: Seconds from the start of the video.
+        end: Seconds from the start of the video.
+        change: What the sentiment would lose without it, in the label's unit: above 0 for a word that raises it.
+    """
+
+    word: str
+    start: float
+    end: float
+    change: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,8 @@ class UtterancePrediction:
         confidence: Probability that the label is on the same side of neutral; None for a model without calibration.
         unimodal: Sentiment of each modality alone, for models with such heads.
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
-        moments: What mattered most.
+        moments: Where voice and face were looked at most.
+        contributions: The words that the text's sentiment hinges on, the weightiest first.
         missing: Why a modality was not read, or has no sentiment of its own.
         words: The words with the seconds from the start of the video.
     """
@@ -57,6 +73,7 @@ class UtterancePrediction:
     unimodal: Mapping[str, float] = field(default_factory=dict)
     agreement: str = ""
     moments: Sequence[Moment] = ()
+    contributions: Sequence[Contribution] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[Word] = ()
 
@@ -82,6 +99,7 @@ class UtterancePrediction:
                 **said,
                 "interval": None if interval is None else tuple(interval),
                 "moments": [Moment(**moment) for moment in said.get("moments", ())],
+                "contributions": [Contribution(**each) for each in said.get("contributions", ())],
                 "words": [Word(**word) for word in said.get("words", ())],
             }
         )

@@ -108,13 +108,21 @@ class Word(_Answer):
 
 
 class Moment(_Answer):
-    """A stretch that the model looked at."""
+    """A stretch of voice or face that the model looked at."""
 
     modality: str
     start: float
     end: float
     weight: float
-    text: str
+
+
+class Contribution(_Answer):
+    """A word that the text's sentiment hinges on."""
+
+    word: str
+    start: float
+    end: float
+    change: float
 
 
 class Utterance(_Answer):
@@ -134,6 +142,7 @@ class Utterance(_Answer):
     agreement: str
     missing: dict[str, str]
     moments: list[Moment]
+    contributions: list[Contribution]
     words: list[Word]
     cues: dict[str, float]
 

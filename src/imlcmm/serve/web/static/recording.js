@@ -79,7 +79,8 @@ function showNow(u) {
     ...MODALITIES.map((m) => [NAMES[m], u.unimodal[m] === undefined ? h("span", { class: "faint" }, u.missing[m] ?? "–") : badge(u.unimodal[m], recording)]),
     ...(u.agreement === "conflict" ? [["≠", h("strong", {}, "the modalities contradict each other")]] : []),
     ...(Object.keys(u.cues).length ? [["measured", Object.entries(u.cues).map(([name, value]) => `${name} ${brief(value)} ${recording.cue_units[name]}`).join(", ")]] : []),
-    ...(u.moments.length ? [["looked at", u.moments.map((m) => m.text || `${NAMES[m.modality]} ${m.start.toFixed(1)}–${m.end.toFixed(1)} s`).join(", ")]] : []),
+    ...(u.contributions.length ? [["hinges on", u.contributions.map((c) => `${c.word} (${signed(c.change)})`).join(", ")]] : []),
+    ...(u.moments.length ? [["looked at", u.moments.map((m) => `${NAMES[m.modality]} ${m.start.toFixed(1)}–${m.end.toFixed(1)} s`).join(", ")]] : []),
   ];
   $("now").replaceChildren(
     h("h2", {}, `${clock(u.start)} – ${clock(u.end)}${u.speaker ? ` · ${u.speaker}` : ""}`),
