@@ -6,7 +6,7 @@ CONSTRAINTS := constraints.txt
 EXTRAS := asr,export,serve,ray,onnx,interchange,completion,dev,docs
 comma := ,
 
-.PHONY: demo test test-lowest test-newest lowest test-slow test-browser screenshots docs dist check lint types imports bench bench-check bench-gpu clean
+.PHONY: demo test test-lowest test-newest lowest test-slow test-browser screenshots docs dist check lint types imports starter bench bench-check bench-gpu clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -57,6 +57,9 @@ types: $(VENV)/ready
 
 imports: $(VENV)/ready
 	$(BIN)/lint-imports
+
+starter: $(VENV)/ready  ## Make the starter model anew from the texts that packages carry (hours; goes on where it was)
+	PYTHONPATH=examples $(BIN)/python -m starter data/starter
 
 bench: $(VENV)/ready  ## Measure KAN and training (and MMSA, with REFERENCE=its python), and say what became slower
 	$(BIN)/python benchmarks/kan.py

@@ -5,12 +5,11 @@ a text which it places at g, and which is known to be good, has the mean of a no
 g + s phi(g/s) / Phi(g/s).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.stats import truncnorm
 
 RIDGE = 1000.0
 
@@ -37,12 +36,17 @@ class Grader(NamedTuple):
         graded: np.ndarray = (pooled - self.centre) / self.scale @ self.weights + self.middle
         return graded
 
-    def given_side(self, pooled: Float[np.ndarray, "texts features"], side: Sequence[float]) -> np.ndarray:
-        """Grade texts of which it is known whether they are good (+1) or bad (-1)."""
-        signs = np.asarray(side)
-        place = signs * self(pooled) / self.error
-        mean: np.ndarray = signs * self.error * (place + np.exp(norm.logpdf(place) - norm.logcdf(place)))
-        return np.clip(mean, -1, 1)
+    def given_side(self, pooled: Float[np.ndarray, " features"], side: float, share: float | None = None) -> float:
+        """Grade a text of which it is known whether it is good (+1) or bad (-1).
+
+        Args:
+            pooled: Its features.
+            side: +1 or -1.
+            share: The quantile to give; None gives the mean.
+        """
+        place = side * float(self(pooled[None])[0])
+        known = truncnorm(-place / self.error, np.inf, place, self.error)
+        return float(np.clip(side * (known.mean() if share is None else known.ppf(share)), -1, 1))
 
 
 def pool(states: Float[np.ndarray, "steps width"]) -> Float[np.ndarray, " features"]:
