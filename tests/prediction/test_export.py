@@ -23,7 +23,8 @@ from imlcmm.prediction.timeline import draw_timeline
 def video():
     happy = UtterancePrediction(
         0.0, 2.5, "真的很好", 0.6, (0.1, 1.0), 0.9, {"text": 0.8, "audio": -0.4}, "conflict",
-        (Moment("audio", 0.0, 1.0, 2.5),), (Contribution("很好", 0.0, 1.0, 0.25),), {"vision": "no face is seen"}, (
+        (Moment("audio", 0.0, 1.0, 2.5),), (Contribution("很好", 0.0, 1.0, 0.25),), {"pitch": 180.0, "smile": 20.0},
+        {"vision": "no face is seen"}, (
             Word("真", 0.2, 0.5), Word("好", 0.5, 1.0),
         ),
     )  # fmt: skip
@@ -145,6 +146,22 @@ def test_the_description_names_what_is_missing_and_what_mattered(video, broken):
     ):
         assert part in text
     assert describe_prediction(broken) == "bad.mp4: bad.mp4 is empty"
+
+
+def test_cues_are_told_with_their_units_and_against_the_median(video, tmp_path):
+    said = [replace(u, cues={"pitch": 150.0 + 30 * i, "loudness": -20.0}) for i, u in enumerate(video.utterances)]
+    video = replace(video, utterances=said)
+    middle = video.usual_cues["pitch"]
+    row = table([video]).iloc[0]
+    assert (row["pitch (Hz)"], row["pitch over median"]) == (150.0, 150.0 - middle)
+    assert "measured, no sentiment (medians): loudness -20 dB, pitch" in describe_prediction(video)
+    draw_timeline(video, tmp_path / "x.png")
+    export([video], tmp_path / "x.eaf")
+    assert f"150 ({150 - middle:+.3g})" in (tmp_path / "x.eaf").read_text()
+    export([video], tmp_path / "x.json")
+    (stored,) = json.loads((tmp_path / "x.json").read_text())
+    assert stored["usual_cues"] == {"loudness": -20.0, "pitch": middle}
+    assert VideoPrediction.from_dict(video.path, stored).usual_cues == video.usual_cues
 
 
 def test_the_picture_is_drawn(video, tmp_path):

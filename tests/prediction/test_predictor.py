@@ -144,11 +144,12 @@ def test_frames_that_could_not_be_measured_are_masked_and_single_values_filled()
 def test_moments_are_what_weighs_more_than_its_share():
     weights = {"audio": np.full((1, 9), 0.1), "text": np.full((1, 4), 0.25)}
     weights["audio"][0, 7] = 0.9
-    found = moments(Scores(np.zeros(1), attention=weights), clip("text", "audio"), 10.0)
+    found = moments(Scores(np.zeros(1), attention=weights), clip("text", "audio"), MODALITIES, 10.0)
     assert {moment.modality for moment in found} == {"audio"}, "words have their contributions"
     assert found[0].start == pytest.approx(10.5)
     assert found[0].weight > 1
-    assert moments(Scores(np.zeros(1)), clip("text", "audio"), 0.0) == ()
+    assert moments(Scores(np.zeros(1), attention=weights), clip("text", "audio"), ("text",), 10.0) == ()
+    assert moments(Scores(np.zeros(1)), clip("text", "audio"), MODALITIES, 0.0) == ()
 
 
 class Adds(Says):

@@ -13,6 +13,13 @@ CUES: Mapping[str, str] = MappingProxyType(
         "frown": "%",
         "brow raise": "%",
         "mouth open": "%",
+        "gaze aside": "%",
+        "head turn": "°",
+        "head nod": "°",
+        "head tilt": "°",
     }
 )
-"""Every cue with its unit; those of the face are the mean of its blendshapes, in percent of the full movement."""
+"""Every cue with its unit; those of the face are the mean of its blendshapes, in percent of the full movement.
+
+The head's angles are those of OpenFace's axes: turn around the neck, nod, tilt to a shoulder; 0 faces the camera.
+"""

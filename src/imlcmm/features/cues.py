@@ -11,7 +11,9 @@ _FACE = {
     "frown": ("browDownLeft", "browDownRight"),
     "brow raise": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
     "mouth open": ("jawOpen",),
+    "gaze aside": ("eyeLookInLeft", "eyeLookOutLeft", "eyeLookInRight", "eyeLookOutRight"),
 }
+_HEAD = {"head nod": "pose_Rx", "head turn": "pose_Ry", "head tilt": "pose_Rz"}
 _VOICE = (65.0, 500.0)
 _FRAME = 1024
 _FAINT = 25.0
@@ -58,12 +60,17 @@ def _pitch(sound: np.ndarray) -> float:
 
 
 def _face(clip: ExtractedClip) -> dict[str, float]:
-    """Average the blendshapes over the rows in which a face is seen."""
+    """Average blendshapes and angles over the rows in which a face is seen; the eyes look to one side at a time."""
     from imlcmm.features.vision.faces import FACE_COLUMNS
 
     seen = clip.features.get("vision")
     if seen is None or seen.values.shape[1] != len(FACE_COLUMNS):
         return {}
     columns = {name: [FACE_COLUMNS.index(shape) for shape in shapes] for name, shapes in _FACE.items()}
-    means = {name: 100 * float(np.nanmean(seen.values[:, places])) for name, places in columns.items()}
+    rows = seen.values[np.isfinite(seen.values).all(1)]
+    if not len(rows):
+        return {}
+    means = {name: 100 * float(rows[:, places].mean()) for name, places in columns.items()}
+    means["gaze aside"] *= 2
+    means |= {name: float(np.degrees(rows[:, FACE_COLUMNS.index(angle)].mean())) for name, angle in _HEAD.items()}
     return {name: round(value, 2) for name, value in means.items() if np.isfinite(value)}

@@ -17,6 +17,7 @@ class ExtractorOptions:
         language: Language of the speech, such as zh or en; found out if not given.
         speech_model: faster-whisper model, a name or a folder, in place of the one that comes as a package.
         transcribe: Whether to listen where no words are given.
+        cues: What to measure beside the sentiment of a prediction: voice and face, the voice alone, or nothing.
         longest: Hours that a recording may last.
         largest: Megapixels that a picture may have.
     """
@@ -27,6 +28,7 @@ class ExtractorOptions:
     language: str | None = None
     speech_model: str | None = None
     transcribe: bool = True
+    cues: Literal["all", "voice", "none"] = "all"
     longest: float = USUAL.hours
     largest: float = USUAL.megapixels
 

@@ -1,6 +1,7 @@
 """A prediction as a table that one reads in a terminal."""
 
 from imlcmm.clean_text import path_text
+from imlcmm.features.cue_names import CUES
 from imlcmm.prediction.result import UtterancePrediction, VideoPrediction
 from imlcmm.types import MODALITIES, written, written_interval
 
@@ -37,12 +38,13 @@ def _cells(u: UtterancePrediction, low: float) -> list[str]:
 
 
 def _moments(prediction: VideoPrediction) -> list[str]:
-    """Name what mattered most, if the file is a single utterance."""
+    """Name what was measured and, if the file is a single utterance, what mattered most."""
+    cues = ", ".join(f"{name} {value:.3g} {CUES[name]}" for name, value in prediction.usual_cues.items())
+    several = " (medians)" if len(prediction.utterances) > 1 else ""
+    measured = [f"  measured, no sentiment{several}: {cues}"] if cues else []
     if len(prediction.utterances) != 1:
-        return []
+        return measured
     (u,) = prediction.utterances
     words = ", ".join(f"“{each.word}” ({each.change:+.2f})" for each in u.contributions)
-    looks = [
-        f"  {m.modality} looked at {m.start:.1f}-{m.end:.1f} s ({m.weight:.1f} times its share)" for m in u.moments
-    ]
-    return ([f"  text hinges on {words}"] if words else []) + looks
+    looks = [f"{m.modality} looked at {m.start:.1f}-{m.end:.1f} s ({m.weight:.1f} times its share)" for m in u.moments]
+    return [*([f"  text hinges on {words}"] if words else []), *(f"  {each}" for each in looks), *measured]

@@ -6,13 +6,17 @@ from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from imlcmm.clean_text import clean_text
+from imlcmm.features.cue_names import CUES
 from imlcmm.files import replacing
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES, written
 
 
 def write_elan(prediction: VideoPrediction, path: Path) -> None:
-    """Write tiers of words and utterances, of the fused sentiment, and of each modality that has numbers."""
+    """Write tiers of words and utterances, of the fused sentiment, of each modality that has numbers, and of each cue.
+
+    A cue stands there with its distance from the median of the recording.
+    """
     from pympi.Elan import Eaf
 
     elan = Eaf(author="imlcmm")
@@ -27,6 +31,10 @@ def write_elan(prediction: VideoPrediction, path: Path) -> None:
     }
     for m in MODALITIES:
         tiers[m] = [(u.start, u.end, written(u.unimodal[m], low)) for u in utterances if m in u.unimodal]
+    for name, middle in prediction.usual_cues.items():
+        tiers[f"{name} ({CUES[name]})"] = [
+            (u.start, u.end, f"{u.cues[name]:.4g} ({u.cues[name] - middle:+.3g})") for u in utterances if name in u.cues
+        ]
     for tier, rows in ((tier, rows) for tier, rows in tiers.items() if rows):
         elan.add_tier(tier)
         latest = 0

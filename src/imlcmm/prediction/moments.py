@@ -1,5 +1,7 @@
 """Which moments of a voice or a face a model's attention pooling looked at."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from imlcmm.features.clip_extractor import ExtractedClip
@@ -9,19 +11,20 @@ from imlcmm.prediction.result import Moment
 STRETCH, SHOWN = 0.5, 3
 
 
-def moments(scores: Scores, clip: ExtractedClip, start: float) -> tuple[Moment, ...]:
+def moments(scores: Scores, clip: ExtractedClip, read: Collection[str], start: float) -> tuple[Moment, ...]:
     """Give the half seconds of audio and vision with the most weight; none for models without pooling.
 
     Words are left to `contributions`: pooling looks at commas, too.
 
     Args:
         scores: Of this clip alone; `attention` holds (1, steps) weights of each modality.
-        clip: What the model read.
+        clip: What was extracted.
+        read: What of it the model has read.
         start: Second of the video at which the clip begins.
     """
     found: list[Moment] = []
     for m in ("audio", "vision"):
-        if m not in scores.attention or m not in clip.features:
+        if m not in scores.attention or m not in read:
             continue
         weights = scores.attention[m][0].astype(float)[: len(clip.features[m].values)]
         if weights.sum() > 0:

@@ -9,6 +9,7 @@ import numpy as np
 from imlcmm.calibration import Curve
 from imlcmm.errors import ImlcmmError
 from imlcmm.features.clip_extractor import ClipExtractor, ExtractedClip
+from imlcmm.features.cues import measure_cues
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
@@ -23,6 +24,8 @@ from imlcmm.pretrained import find_pretrained
 from imlcmm.types import MODALITIES
 
 STARTER = Path(__file__).with_name("starter")
+CUE_RATE = 5.0
+"""Pictures a second where the face is there to be shown, and no model reads it."""
 UNTRAINED = "the model was trained without it"
 UNPROVEN = "too few validation clips had it to show that its own head can be trusted"
 
@@ -63,9 +66,20 @@ class Predictor:
         """
         model = _load_network(find_checkpoint(folder), own_models)
         trained = MODALITIES if model.calibration is None else model.calibration.modalities
-        extractor = ClipExtractor(options, [m for m in trained if m in model.spec.present])
-        check_features(model.spec, extractor.feature_sets)
+        read, options = {m for m in trained if m in model.spec.present}, options or ExtractorOptions()
+        wanted = read
+        if options.cues == "all" and "vision" not in read:
+            wanted, options = read | {"vision"}, replace(options, frame_rate=min(options.frame_rate, CUE_RATE))
+        extractor = ClipExtractor(options, wanted)
+        check_features(model.spec, {m: features for m, features in extractor.feature_sets.items() if m in read})
         return cls(model, extractor, _name(folder))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Name what the model reads of what is extracted; the rest is there to be shown."""
+        calibration, spec = self.model.calibration, self.model.spec
+        trained = MODALITIES if calibration is None else calibration.modalities
+        return tuple(m for m in MODALITIES if m in self.extractor.feature_sets and m in trained and m in spec.present)
 
     def __call__(
         self,
@@ -104,7 +118,19 @@ class Predictor:
         """
         with Recording(path, limits=self.extractor.options.limits, reached=reached) as recording:
             for utterance in self.extractor.utterances(recording, transcript):
-                yield self.score(utterance, self.extract(recording, utterance))
+                yield self.predict(recording, utterance)
+
+    def predict(self, recording: Recording, utterance: Utterance) -> UtterancePrediction:
+        """Score an utterance, and measure its cues.
+
+        Raises:
+            MediaError: If the recording cannot be read.
+        """
+        clip = self.extract(recording, utterance)
+        said = self.score(utterance, clip)
+        if self.extractor.options.cues == "none":
+            return said
+        return replace(said, cues=measure_cues(recording, utterance.start, utterance.end, clip))
 
     def extract(self, recording: Recording, utterance: Utterance) -> ExtractedClip:
         """Extract what the model reads of an utterance.
@@ -118,8 +144,9 @@ class Predictor:
 
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
         """Score what was extracted of an utterance."""
-        trained = self.extractor.feature_sets
-        missing = {m: clip.missing[m] if m in trained else UNTRAINED for m in MODALITIES if m not in clip.features}
+        trained = self.modalities
+        absent = (m for m in MODALITIES if m not in clip.features or m not in trained)
+        missing = {m: clip.missing[m] if m in trained else UNTRAINED for m in absent}
         read = tuple(m for m in MODALITIES if m not in missing)
         start = utterance.start
         words = [Word(word.text, start + word.start, start + word.end) for word in clip.words]
@@ -137,7 +164,7 @@ class Predictor:
             unimodal=unimodal,
             missing=missing | {m: UNPROVEN for m in read if m in scores.unimodal and m not in unimodal},
             agreement=self._agreement(unimodal),
-            moments=moments(scores, clip, start),
+            moments=moments(scores, clip, read, start),
             contributions=self._contributions(clip, start),
         )
         if curve is None:

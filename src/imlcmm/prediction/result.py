@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from imlcmm.clean_text import clean_text, path_text
+from imlcmm.features.cue_names import CUES
 from imlcmm.features.feature_set import reasons
 from imlcmm.features.words.word import Word
 from imlcmm.types import MODALITIES
@@ -60,6 +62,7 @@ class UtterancePrediction:
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
         moments: Where voice and face were looked at most.
         contributions: The words that the text's sentiment hinges on, the weightiest first.
+        cues: What was measured of voice and face, by the names of `CUES` and in their units; no sentiment.
         missing: Why a modality was not read, or has no sentiment of its own.
         words: The words with the seconds from the start of the video.
     """
@@ -74,6 +77,7 @@ class UtterancePrediction:
     agreement: str = ""
     moments: Sequence[Moment] = ()
     contributions: Sequence[Contribution] = ()
+    cues: Mapping[str, float] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[Word] = ()
 
@@ -134,7 +138,7 @@ class VideoPrediction:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
         utterances = [each.to_dict() for each in self.utterances]
-        return {**asdict(self), "path": path_text(self.path), "utterances": utterances}
+        return {**asdict(self), "path": path_text(self.path), "utterances": utterances, "usual_cues": self.usual_cues}
 
     @classmethod
     def from_dict(cls, path: Path, said: Mapping[str, Any]) -> "VideoPrediction":
@@ -145,13 +149,21 @@ class VideoPrediction:
         """
         try:
             utterances = [UtterancePrediction.from_dict(each) for each in said["utterances"]]
-            return cls(**{**said, "path": path, "utterances": utterances})
+            own = {name: value for name, value in said.items() if name != "usual_cues"}
+            return cls(**{**own, "path": path, "utterances": utterances})
         except (KeyError, TypeError) as error:
             raise ValueError(f"holds no prediction ({error})") from error
 
     @property
+    def usual_cues(self) -> dict[str, float]:
+        """Give the median of each cue over the utterances, with which one compares: nobody smiles like anybody else."""
+        found = {name: [u.cues[name] for u in self.utterances if name in u.cues] for name in CUES}
+        return {name: round(median(values), 2) for name, values in found.items() if values}
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """Give one flat row an utterance, and one for a failure."""
+        usual = self.usual_cues
         failed = [{"file": path_text(self.path), "failure": self.failure}] if self.failure else []
         said = [
             {
@@ -166,8 +178,14 @@ class VideoPrediction:
                 "agreement": each.agreement,
                 "missing": reasons(each.missing),
                 "transcript": each.transcript,
+                **{f"{name} ({CUES[name]})": each.cues.get(name) for name in usual},
+                **{f"{name} over median": _over(each.cues.get(name), middle) for name, middle in usual.items()},
                 "failure": "",
             }
             for each in self.utterances
         ]
         return said + failed
+
+
+def _over(value: float | None, middle: float) -> float | None:
+    return None if value is None else round(value - middle, 2)

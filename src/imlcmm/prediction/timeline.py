@@ -8,26 +8,35 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from imlcmm.clean_text import path_text
+from imlcmm.features.cue_names import CUES
 from imlcmm.files import write_figure
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES
 
-_COLOURS = "RdYlGn"
+_COLOURS, _CUE = "RdYlGn", "#5b7aa9"
 
 
 def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
-    """Draw the fused sentiment with its interval, and under it a strip for each modality.
+    """Draw the fused sentiment with its interval, a strip for each modality that has numbers, and a lane for each cue.
+
+    Cues are what was measured, each against its median in the recording; they are no sentiment.
 
     Args:
         prediction: What was said of the file.
         path: PNG to write.
     """
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    heard = [m for m in MODALITIES if any(m in u.unimodal for u in prediction.utterances)]
+    usual = prediction.usual_cues
+    heights = [2.6, *([0.35 * len(heard)] if heard else []), *[0.55] * len(usual)]
+    figure = Figure(figsize=(10, sum(heights) + 0.9), layout="constrained")
     FigureCanvasAgg(figure)
-    fused, strips = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    _draw_fused(fused, prediction)
-    _draw_strips(strips, prediction)
-    strips.set_xlabel("seconds")
+    panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
+    _draw_fused(panels[0], prediction)
+    if heard:
+        _draw_strips(panels[1], prediction, heard)
+    for axes, (name, middle) in zip(panels[len(panels) - len(usual) :], usual.items(), strict=True):
+        _draw_cue(axes, prediction, name, middle)
+    panels[-1].set_xlabel("seconds")
     figure.suptitle(f"{path_text(prediction.path.name)} · {prediction.model}")
     write_figure(path, figure)
 
@@ -59,14 +68,28 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
         axes.set_xlim(prediction.utterances[0].start, prediction.utterances[-1].end)
 
 
-def _draw_strips(axes: Axes, prediction: VideoPrediction) -> None:
+def _draw_strips(axes: Axes, prediction: VideoPrediction, heard: list[str]) -> None:
     """Draw a coloured field for each modality of each utterance; grey where it says nothing, framed on conflict."""
     paint = mpl.colormaps[_COLOURS]
     span = prediction.high - prediction.low
-    for row, m in enumerate(MODALITIES):
+    for row, m in enumerate(heard):
         for u in prediction.utterances:
             value = u.unimodal.get(m)
             colour = "0.9" if value is None else paint((value - prediction.low) / span)
             edge = "black" if u.agreement == "conflict" and value is not None else "white"
             axes.broken_barh([(u.start, u.end - u.start)], (row - 0.4, 0.8), facecolor=colour, edgecolor=edge)
-    axes.set(yticks=range(len(MODALITIES)), yticklabels=MODALITIES, ylim=(len(MODALITIES) - 0.5, -0.5))
+    axes.set(yticks=range(len(heard)), yticklabels=heard, ylim=(len(heard) - 0.5, -0.5))
+
+
+def _draw_cue(axes: Axes, prediction: VideoPrediction, name: str, middle: float) -> None:
+    """Draw how far a cue is from its median in each utterance."""
+    known = [u for u in prediction.utterances if name in u.cues]
+    away = [u.cues[name] - middle for u in known]
+    axes.bar([u.start for u in known], away, [u.end - u.start for u in known], align="edge", color=_CUE, linewidth=0)
+    axes.axhline(0, color="0.6", linewidth=0.6)
+    reach = max([*map(abs, away), 1e-6]) * 1.15
+    axes.set(ylim=(-reach, reach), yticks=[0], yticklabels=[f"{name}\nmedian {middle:.3g} {CUES[name]}"])
+    axes.tick_params(axis="y", length=0, labelsize=7)
+    ends = f"±{reach / 1.15:.2g} {CUES[name]}"
+    axes.annotate(ends, (1.005, 0.5), xycoords="axes fraction", va="center", fontsize=7, color="0.4")
+    axes.spines[["top", "right"]].set_visible(False)

@@ -45,7 +45,7 @@ def utterance_view(row: SpokenUtterance) -> schemas.Utterance:
     """Give an utterance with everything that is known of it."""
     said = prediction_of(row).to_dict()
     own = {name: getattr(row, name) for name in ("id", "speaker", "is_corrected", "is_stale", "transcript")}
-    return schemas.Utterance(**{**said, **own, "cues": row.content.get("cues", {})})
+    return schemas.Utterance(**{**said, **own})
 
 
 def recording_view(row: Recording, utterances: Sequence[Scored]) -> schemas.Recording:

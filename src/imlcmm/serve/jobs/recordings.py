@@ -121,10 +121,7 @@ def span_of(utterance: SpokenUtterance) -> Span:
 def prediction_of(utterance: SpokenUtterance) -> UtterancePrediction:
     """Give an utterance's scores as everything else knows them."""
     return UtterancePrediction.from_dict(
-        {
-            **{name: value for name, value in utterance.content.items() if name != "cues"},
-            **{name: getattr(utterance, name) for name in _IN_COLUMNS},
-        }
+        {**utterance.content, **{name: getattr(utterance, name) for name in _IN_COLUMNS}}
     )
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from imlcmm.features.cues import measure_cues
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media.excerpt import plays_in_browsers, write_excerpt
 from imlcmm.features.media.recording import Recording
@@ -47,10 +46,7 @@ class Scorer:
                 utterances = predictor.extractor.utterances(recording)
                 say(task.out, "cut", utterances=[_plain(utterance) for utterance in utterances])
             for index, utterance in enumerate(utterances):
-                clip = predictor.extract(recording, utterance)
-                said = predictor.score(utterance, clip).to_dict()
-                said["cues"] = measure_cues(recording, utterance.start, utterance.end, clip)
-                say(task.out, "utterance", index=index, **said)
+                say(task.out, "utterance", index=index, **predictor.predict(recording, utterance).to_dict())
                 tell(begun + (1 - begun) * (index + 1) / len(utterances))
 
     def adopt(self, task: AdoptTask) -> None:
