@@ -71,7 +71,15 @@ def test_elan_reads_tiers(video, tmp_path):
     elan = pytest.importorskip("pympi.Elan")
     export([video], tmp_path / "x.eaf")
     tiers = elan.Eaf(str(tmp_path / "x.eaf"))
-    assert list(tiers.get_tier_names()) == ["words", "utterances", "sentiment", "text", "audio"]
+    assert list(tiers.get_tier_names()) == [
+        "words",
+        "utterances",
+        "sentiment",
+        "text",
+        "audio",
+        "pitch (Hz)",
+        "smile (%)",
+    ]
     assert tiers.get_annotation_data_for_tier("sentiment")[0][:3] == (0, 2500, "+0.60")
     assert [found[:3] for found in tiers.get_annotation_data_for_tier("words")] == [(200, 500, "真"), (500, 1000, "好")]
     assert tiers.get_annotation_data_for_tier("utterances")[0][2] == "真的很好"

@@ -14,6 +14,8 @@ from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES
 
 _COLOURS, _CUE = "RdYlGn", "#5b7aa9"
+_REACH = {"dB": 3.0, "Hz": 20.0, "words/s": 1.0, "%": 10.0, "°": 5.0}
+"""What a lane shows at least to both sides, in each unit, so that nothing looks like much."""
 
 
 def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
@@ -63,6 +65,8 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
         if u.interval:
             axes.vlines(middle, *u.interval, color="0.3", linewidth=1)
     axes.axhline(prediction.neutral, color="0.3", linewidth=0.8)
+    if all(u.sentiment is None for u in prediction.utterances):
+        axes.text(0.5, 0.6, "nothing that the model reads", transform=axes.transAxes, ha="center", color="0.4")
     axes.set(ylim=(prediction.low - 0.025 * span, prediction.high + 0.025 * span), ylabel="sentiment")
     if len(prediction.utterances) > 0:
         axes.set_xlim(prediction.utterances[0].start, prediction.utterances[-1].end)
@@ -87,9 +91,9 @@ def _draw_cue(axes: Axes, prediction: VideoPrediction, name: str, middle: float)
     away = [u.cues[name] - middle for u in known]
     axes.bar([u.start for u in known], away, [u.end - u.start for u in known], align="edge", color=_CUE, linewidth=0)
     axes.axhline(0, color="0.6", linewidth=0.6)
-    reach = max([*map(abs, away), 1e-6]) * 1.15
-    axes.set(ylim=(-reach, reach), yticks=[0], yticklabels=[f"{name}\nmedian {middle:.3g} {CUES[name]}"])
+    unit = CUES[name]
+    reach = max([_REACH[unit], *map(abs, away)])
+    axes.set(ylim=(-1.1 * reach, 1.1 * reach), yticks=[0], yticklabels=[f"{name}\nmedian {middle:.3g} {unit}"])
     axes.tick_params(axis="y", length=0, labelsize=7)
-    ends = f"±{reach / 1.15:.2g} {CUES[name]}"
-    axes.annotate(ends, (1.005, 0.5), xycoords="axes fraction", va="center", fontsize=7, color="0.4")
+    axes.annotate(f"±{reach:.2g} {unit}", (1.005, 0.5), xycoords="axes fraction", va="center", fontsize=7, color="0.4")
     axes.spines[["top", "right"]].set_visible(False)
