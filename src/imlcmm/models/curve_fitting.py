@@ -1,5 +1,6 @@
 """Fitting what predictions say of labels, on clips that the model was not trained on."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -120,5 +121,5 @@ def _quantile_regression(design: np.ndarray, values: np.ndarray, share: float) -
 
 def _conformal(scores: np.ndarray) -> float:
     """Give the score that nine new clips of ten stay under, whatever their distribution."""
-    rank = min(np.ceil((len(scores) + 1) * COVERAGE) / len(scores), 1.0)
-    return float(np.quantile(scores, rank, method="higher"))
+    rank = min(math.ceil((len(scores) + 1) * COVERAGE), len(scores))
+    return float(np.sort(scores)[rank - 1])
