@@ -107,7 +107,7 @@ def test_a_model_of_these_clips_scores_a_new_one(videos, store, tmp_path, capsys
     (video,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     (utterance,) = video["utterances"]
     assert not utterance["unimodal"]  # two validation clips prove nothing
-    assert set(utterance["missing"]) == {"audio", "vision"}
+    assert set(utterance["missing"]) == {"text", "audio", "vision"}
     assert all("too few validation clips" in reason for reason in utterance["missing"].values())
     assert -1 <= utterance["sentiment"] <= 1
     assert {moment["modality"] for moment in utterance["moments"]} == {"audio", "vision"}
