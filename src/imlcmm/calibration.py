@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+import numpy as np
+
 from imlcmm.errors import ModelError
 from imlcmm.files import write_json
 from imlcmm.types import MODALITIES
@@ -86,7 +88,7 @@ class Curve:
         if not self.places:
             return value - self.half_width, value + self.half_width
         below, above = (
-            max(0.0, _interpolated(predicted, self.places, distances) + self._longer(i, steps))
+            max(0.0, float(np.interp(predicted, self.places, distances)) + self._longer(i, steps))
             for i, distances in enumerate((self.below, self.above))
         )
         return value - below, value + above
@@ -101,13 +103,6 @@ class Curve:
             return 0.0
         fewest, median, most = self.lengths
         return self.by_length[which] * math.log(min(max(steps, fewest), most) / median)
-
-
-def _interpolated(x: float, places: Sequence[float], heights: Sequence[float]) -> float:
-    """Give the height at x on the line through some points, that of the nearest point outside of them."""
-    i = min(max(bisect(places, x), 1), len(places) - 1)
-    share = min(max((x - places[i - 1]) / (places[i] - places[i - 1]), 0.0), 1.0)
-    return heights[i - 1] + (heights[i] - heights[i - 1]) * share
 
 
 class StoredCalibration(TypedDict):

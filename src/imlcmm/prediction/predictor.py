@@ -65,8 +65,7 @@ class Predictor:
             MissingPackageError: If an extractor's package is not installed.
         """
         model = _load_network(find_checkpoint(folder), own_models)
-        trained = MODALITIES if model.calibration is None else model.calibration.modalities
-        read, options = {m for m in trained if m in model.spec.present}, options or ExtractorOptions()
+        read, options = set(_trained(model)), options or ExtractorOptions()
         wanted = read
         if options.cues == "all" and "vision" not in read:
             wanted, options = read | {"vision"}, replace(options, frame_rate=min(options.frame_rate, CUE_RATE))
@@ -77,9 +76,7 @@ class Predictor:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Name what the model reads of what is extracted; the rest is there to be shown."""
-        calibration, spec = self.model.calibration, self.model.spec
-        trained = MODALITIES if calibration is None else calibration.modalities
-        return tuple(m for m in MODALITIES if m in self.extractor.feature_sets and m in trained and m in spec.present)
+        return tuple(m for m in _trained(self.model) if m in self.extractor.feature_sets)
 
     def __call__(
         self,
@@ -224,6 +221,12 @@ class Predictor:
 
     def _clipped(self, value: float) -> float:
         return min(max(value, self.model.spec.low), self.model.spec.high)
+
+
+def _trained(model: Network) -> tuple[str, ...]:
+    """Name the modalities that a model has learnt to read."""
+    trained = MODALITIES if model.calibration is None else model.calibration.modalities
+    return tuple(m for m in MODALITIES if m in trained and m in model.spec.present)
 
 
 def find_checkpoint(folder: Path | str | None) -> Path:
