@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from imlcmm.features.audio.pitch import pitch_track
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
@@ -49,14 +50,10 @@ def measure_cues(recording: Recording, start: float, end: float, clip: Extracted
 
 
 def _pitch(sound: np.ndarray) -> float:
-    """Give the median fundamental frequency of the louder half of the frames (YIN, de Cheveigné and Kawahara 2002)."""
-    import librosa
-
-    pitch = librosa.yin(sound, fmin=_VOICE[0], fmax=_VOICE[1], sr=SOUND_RATE, frame_length=_FRAME)
-    level = librosa.amplitude_to_db(librosa.feature.rms(y=sound, frame_length=_FRAME, hop_length=_FRAME // 4)[0])
-    level = level[: len(pitch)]
+    """Give the median fundamental frequency of the louder half of the frames."""
+    pitch, level = pitch_track(sound, SOUND_RATE, lowest=_VOICE[0], highest=_VOICE[1], frame=_FRAME)
     loud = level >= max(float(np.median(level)), float(level.max()) - _FAINT)
-    return float(np.median(pitch[: len(level)][loud]))
+    return float(np.median(pitch[loud]))
 
 
 def _face(clip: ExtractedClip) -> dict[str, float]:
