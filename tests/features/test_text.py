@@ -81,6 +81,8 @@ def test_the_model_file_is_read_and_dequantised(tmp_path):
     first, second = dequantise(file.tensors["emb.word"]).reshape(2, 32)
     assert first.tolist() == [0.5 * (i - 8) for i in range(16)] + [0.5 * (0 - 8)] * 16
     assert second.tolist() == [-2.0 * (1 - 8)] * 16 + [-2.0 * (15 - 8)] * 16
+    assert file.values("emb.word").tolist() == [*first, *second]
+    assert file.values("emb.ln.w").tolist() == [1.5, -2.5]
 
 
 def test_another_model_file_is_refused(tmp_path):
@@ -119,8 +121,7 @@ def bert_of(file):
         ),
         add_pooling_layer=False,
     ).eval()  # fmt: skip
-    rest = {name: values for name, values in file.tensors.items() if name != "emb.word"}
-    rest["emb.word"] = dequantise(file.tensors["emb.word"])
+    rest = {name: file.values(name) for name in file.tensors}
     parts = {"q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
              "ao": "attention.output.dense", "aln": "attention.output.LayerNorm", "fi": "intermediate.dense",
              "fo": "output.dense", "oln": "output.LayerNorm", "ln": "LayerNorm"}  # fmt: skip
@@ -290,3 +291,23 @@ def test_pickled_weights_are_refused(folder, tmp_path):
 def test_spans_skip_spaces_and_take_lost_accents():
     text = "a\u0301 bc"
     assert word_spans(text, [(-3, 0), (0, 1), (2, 5)]) == [(0, 0), (0, 2), (3, 5)]
+
+
+def test_texts_are_cut_as_by_a_tokenizer_of_all_pieces(packaged):
+    """Each text is cut by a tokenizer of the pieces that it holds."""
+    from tokenizers import Tokenizer, models
+
+    from imlcmm.features.text.e5_tokenizer import PREFIX, E5Tokenizer
+
+    file = read_e5(find_e5())
+    ours = E5Tokenizer(file)
+    unreadable = {*file.special, *np.flatnonzero(file.scores == 0).tolist()}
+    written = [f" {piece}" if i in unreadable else piece for i, piece in enumerate(file.pieces)]
+    whole = Tokenizer(models.Unigram(list(zip(written, file.scores.tolist(), strict=True)), file.special.unk, False))
+    whole.normalizer, whole.pre_tokenizer = ours._normalizer, ours._marker
+    draw = np.random.default_rng(0)
+    letters = [*range(0x20, 0x7F), *range(0xA0, 0x2FF), *range(0x4E00, 0x5E00), *range(0x1F600, 0x1F640), *[0x20] * 400]
+    made = ["".join(map(chr, draw.choice(letters, 30))) for _ in range(200)]
+    for text in [*SENTENCES, "", "  ", "<s> <unk> </s>", "▁▁ a▁b", *made]:
+        wanted = whole.encode(PREFIX + text)
+        assert ours._cut(PREFIX + text) == (wanted.ids, wanted.offsets), text

@@ -14,7 +14,7 @@ _FAINTEST = 1e-5
 
 
 def pitch_track(
-    sound: Float[np.ndarray, " samples"], rate: float, *, lowest: float, highest: float, frame: int
+    sound: Float[np.ndarray, " samples"], rate: float | int, *, lowest: float, highest: float, frame: int
 ) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
     """Follow the pitch, a step every quarter of a frame.
 

