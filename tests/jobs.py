@@ -34,3 +34,9 @@ def prepare(done):
 
 def refuse():
     raise DataError("the model file is missing")
+
+
+def with_bar():
+    from tqdm import tqdm
+
+    return lambda job, tell: list(tqdm(range(3), disable=True)) and None

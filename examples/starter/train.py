@@ -5,6 +5,7 @@ from pathlib import Path
 
 import imlcmm
 from imlcmm.datasets.stores.sentiment_data import SentimentData
+from imlcmm.prediction.networks.onnx_export import write_copy
 from imlcmm.prediction.predictor import STARTER
 from imlcmm.training.run import Run
 from starter.card import draw_reliability, write_card
@@ -20,8 +21,9 @@ def train(data: SentimentData, folder: Path) -> Run:
 
 
 def install(run: Run, data: SentimentData, sources: Path, out: Path = STARTER) -> None:
-    """Put the model into the package, with its card and its picture."""
+    """Put the model into the package, with its copy, its card and its picture."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(run.seeds[0] / "best", out)
+    write_copy(out)
     measured = write_card(run, data, sources, out)
     draw_reliability(measured, out / "reliability.png")

@@ -92,3 +92,22 @@ def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
 
 def test_no_jobs_need_no_workers():
     assert list(run_limited([], refuse, workers=2, limits=LIMITS)) == []
+
+
+def test_a_worker_leaves_nothing_to_complain_of(tmp_path):
+    """A bar of tqdm in a worker that is killed at the end would leave a semaphore, and a warning on the screen."""
+    code = (
+        "from jobs import LIMITS, with_bar; from imlcmm.jobs.workers import run_limited\n"
+        "if __name__ == '__main__': print(list(run_limited(['a'], with_bar, workers=1, limits=LIMITS)))"
+    )
+    (tmp_path / "script.py").write_text(code)
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert "failure=None" in done.stdout
+    assert done.stderr == ""

@@ -159,6 +159,30 @@ def test_a_damaged_copy_is_made_again(parts):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_an_unchanged_copy_is_checked_once(parts, monkeypatch):
+    folder = whisper_model.find_model()
+    assert whisper_model.find_model() == folder
+    monkeypatch.setattr(whisper_model, "file_digest", lambda path: pytest.fail(f"{path} is read again"))
+    assert whisper_model.find_model() == folder
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json"])
+def test_a_copy_that_was_written_to_is_checked_again(parts, name):
+    folder = whisper_model.find_model()
+    whisper_model.find_model()
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(bytes(len(whole)))
+    assert (whisper_model.find_model() / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"model.bin": [6, 1]}'])
+def test_a_note_that_says_nothing_is_not_believed(parts, note):
+    folder = whisper_model.find_model()
+    (folder / "checked.json").write_text(note)
+    (folder / "model.bin").write_bytes(b"twoone")
+    assert (whisper_model.find_model() / "model.bin").read_bytes() == b"onetwo"
+
+
 def test_several_may_join_at_once(parts):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: whisper_model.find_model(), range(16)))

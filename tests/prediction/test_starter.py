@@ -1,10 +1,17 @@
 """The starter model of the package, which reads text alone and says so."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from clips import Sound, make_clip
 from imlcmm.features.extractor_options import ExtractorOptions
+from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
+from imlcmm.prediction.networks.onnx_copy import load_copy
+from imlcmm.prediction.networks.onnx_export import largest_difference
 from imlcmm.prediction.predictor import STARTER, UNTRAINED, Predictor
 
 
@@ -35,6 +42,42 @@ def test_without_words_there_is_no_number(predictor, clip):
     (utterance,) = predictor(clip).utterances
     assert utterance.sentiment is None
     assert utterance.missing["text"] == "there are no words"
+
+
+def test_the_copy_without_pytorch_is_of_these_weights():
+    """After other weights: `imlcmm.prediction.networks.onnx_export.write_copy(STARTER)`, as examples/starter does."""
+    copy = load_copy(STARTER)
+    assert copy is not None
+    assert copy.calibration is not None
+    assert largest_difference(CheckpointNetwork.load(STARTER), copy) < 1e-5
+
+
+def test_a_copy_of_other_weights_is_not_used(tmp_path):
+    folder = tmp_path / "starter"
+    shutil.copytree(STARTER, folder)
+    assert load_copy(folder) is not None
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    assert load_copy(folder) is None
+    (folder / "model.onnx").write_bytes(b"none")
+    assert load_copy(folder) is None
+    (folder / "model.onnx").unlink()
+    assert load_copy(folder) is None
+
+
+def test_the_first_answer_loads_no_pytorch(tmp_path):
+    """Reading a text with the starter needs none, and a first answer would wait for its import."""
+    said = make_clip(tmp_path / "a.wav", Sound(np.zeros(16_000, np.float32), codec="pcm_s16le"))
+    code = (
+        "import sys; from imlcmm.prediction.predictor import Predictor; "
+        "from imlcmm.features.extractor_options import ExtractorOptions as Options; "
+        "predictor = Predictor.load(options=Options(transcribe=False, cues='voice')); "
+        f"assert predictor({str(said)!r}, transcript='很好').utterances[0].sentiment > 0; "
+        "print(sorted({'torch', 'lightning', 'librosa', 'numba', 'transformers', 'pandas'} & set(sys.modules)))"
+    )
+    answered = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answered.stdout.strip() == "[]"
 
 
 def test_it_is_small_and_has_a_card():

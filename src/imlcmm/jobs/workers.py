@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import psutil
+from tqdm import tqdm
 
 from imlcmm.errors import ImlcmmError
 from imlcmm.progress import tell_warnings
@@ -172,6 +173,7 @@ class LimitedProcess:
 def _serve(connection: Connection, prepare: Prepare, *arguments: Any) -> None:
     """Do jobs until the pipe closes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    tqdm.set_lock(threading.RLock())  # or its lock among processes outlives this one, which is killed, and is told of
     tell_warnings()
     try:
         do = prepare(*arguments)

@@ -63,6 +63,8 @@ class KAN(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw W_base so that standard normal inputs give outputs of variance 1, and small noise for the splines."""
+        if self.weight.is_meta:
+            return  # there is nothing to draw, and PyTorch would load its compiler to say so, which takes seconds
         silu_power = 0.3558  # the mean of SiLU(x)² for standard normal x
         bound = math.sqrt(3 / (silu_power * self.in_features))
         nn.init.uniform_(self.weight[-1], -bound, bound)

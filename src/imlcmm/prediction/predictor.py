@@ -18,6 +18,7 @@ from imlcmm.prediction.batching import check_features, to_arrays
 from imlcmm.prediction.contributions import contributions
 from imlcmm.prediction.moments import moments
 from imlcmm.prediction.networks.network import Network, Scores
+from imlcmm.prediction.networks.onnx_copy import load_copy
 from imlcmm.prediction.networks.onnx_file import SUFFIX, OnnxNetwork
 from imlcmm.prediction.result import Contribution, UtterancePrediction, VideoPrediction
 from imlcmm.pretrained import find_pretrained
@@ -253,9 +254,11 @@ def _name(folder: Path | str | None) -> str:
 
 
 def _load_network(checkpoint: Path, own_models: Sequence[str]) -> Network:
-    """Load an ONNX file, or a checkpoint folder with PyTorch."""
+    """Load an ONNX file, or a checkpoint folder with PyTorch, which the starter's copy spares."""
     if checkpoint.suffix == SUFFIX and not checkpoint.is_dir():
         return OnnxNetwork(checkpoint)
+    if checkpoint == STARTER and (copy := load_copy(checkpoint)):
+        return copy
     from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
 
     return CheckpointNetwork.load(checkpoint, own_models)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from imlcmm.clean_text import clean_text
 from imlcmm.errors import MissingPackageError, ModelError
 from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.features.speech.encode_once import encode_once
 from imlcmm.features.speech.voice_activity import speech_regions
 from imlcmm.features.speech.whisper_model import INSTALL, find_model
 from imlcmm.features.words.regions import Region, SpeechClock, stretches
@@ -58,6 +59,7 @@ class Transcriber:
         except (RuntimeError, ValueError, OSError) as error:
             reason = str(error).replace("\n", " ")
             raise ModelError(f"{folder} cannot be loaded as a Whisper model: {reason}") from error
+        encode_once(self._model)
         if language is not None:
             self._check(language)
         self.language = language

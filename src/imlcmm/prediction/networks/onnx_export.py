@@ -21,6 +21,7 @@ from imlcmm.files import replacing
 from imlcmm.models.base import SentimentModel
 from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
 from imlcmm.prediction.networks.network import ClipArrays, Network
+from imlcmm.prediction.networks.onnx_copy import COPY, checkpoint_digest
 from imlcmm.prediction.networks.onnx_file import (
     DESCRIPTION,
     SENTIMENT,
@@ -61,13 +62,14 @@ def _outputs(prediction: Prediction) -> dict[str, Tensor]:
     return {SENTIMENT: prediction.sentiment, **heads, **weights}
 
 
-def export_onnx(network: CheckpointNetwork, out: Path, *, int8: bool = False) -> OnnxNetwork:
+def export_onnx(network: CheckpointNetwork, out: Path, *, int8: bool = False, copy_of: str = "") -> OnnxNetwork:
     """Write a model as an ONNX file for any number of clips and steps, with masks, calibration and description inside.
 
     Args:
         network: The checkpoint.
         out: File to write.
         int8: Whether weights of matrix products become 8-bit whole numbers: about a quarter of the size.
+        copy_of: Digest of the checkpoint in whose folder the file lies.
 
     Returns:
         The file, loaded.
@@ -83,8 +85,18 @@ def export_onnx(network: CheckpointNetwork, out: Path, *, int8: bool = False) ->
         _trace(network.model).save(plain)
         if int8:
             plain = _quantised(plain)
-        _describe(plain, beside, network)
+        _describe(plain, beside, network, copy_of)
     return OnnxNetwork(out)
+
+
+def write_copy(checkpoint: Path) -> OnnxNetwork:
+    """Write the copy of a checkpoint that `load_copy` finds in its folder.
+
+    Raises:
+        MissingPackageError: If onnx or onnxscript is not installed.
+        ModelError: If it is no checkpoint, or cannot be exported.
+    """
+    return export_onnx(CheckpointNetwork.load(checkpoint), checkpoint / COPY, copy_of=checkpoint_digest(checkpoint))
 
 
 def largest_difference(network: Network, other: Network, clips: int = 8) -> float:
@@ -155,7 +167,7 @@ def _quantised(plain: Path) -> Path:
     return out
 
 
-def _describe(plain: Path, out: Path, network: CheckpointNetwork) -> None:
+def _describe(plain: Path, out: Path, network: CheckpointNetwork, copy_of: str) -> None:
     """Write what the model is among the properties of its file."""
     import onnx
 
@@ -167,6 +179,8 @@ def _describe(plain: Path, out: Path, network: CheckpointNetwork) -> None:
     }
     if network.calibration is not None:
         described["calibration"] = asdict(network.calibration)  # type: ignore[typeddict-item]
+    if copy_of:
+        described["copy_of"] = copy_of
     content = onnx.load(plain)
     onnx.helper.set_model_props(content, {DESCRIPTION: json.dumps(described, sort_keys=True)})
     onnx.save(content, out)

@@ -27,6 +27,7 @@ class Description(TypedDict):
         spec: Shape of the data that it was trained on.
         means: Mean of each feature in training.
         calibration: How far it can be trusted.
+        copy_of: Digest of the checkpoint in whose folder the file lies.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Description(TypedDict):
     spec: DataSpec
     means: dict[str, list[float]]
     calibration: NotRequired[StoredCalibration]
+    copy_of: NotRequired[str]
 
 
 def mask_name(modality: str) -> str:
@@ -53,6 +55,7 @@ class OnnxNetwork:
         spec: Shape of the data that the model was trained on.
         means: Mean of each feature in training.
         calibration: How far it can be trusted.
+        copy_of: Digest of the checkpoint that it was written beside, if it was.
     """
 
     def __init__(self, file: Path) -> None:
@@ -82,6 +85,7 @@ class OnnxNetwork:
             self.means: Mapping[str, np.ndarray] = {m: np.array(v, np.float32) for m, v in described["means"].items()}
             stored = described.get("calibration")
             self.calibration = None if stored is None else Calibration.of(stored)
+            self.copy_of = described.get("copy_of")
             self._try()
         except OSError as error:
             raise ModelError(f"{file} cannot be read ({error.strerror})") from error
