@@ -9,8 +9,9 @@ import pytest
 
 from imlcmm.cli import main
 from imlcmm.commands import COMMANDS
-from imlcmm.commands.parser import command_parser
+from imlcmm.commands.parser import arguments_of, command_parser
 from imlcmm.commands.train import train
+from imlcmm.features.extractor_options import ExtractorOptions
 
 TRAIN = ["train", "--data", "DATA", "--model", "LF_DNN"]
 
@@ -132,6 +133,17 @@ def test_types_are_shown_as_people_write_them(name, capsys):
 def test_a_switch_needs_no_value(tmp_path, monkeypatch):
     given = command_parser(COMMANDS["extract"]).parse_args(["videos", "out", "--allow_failures", "--workers", "3"])
     assert (given.allow_failures, given.workers, given.transcribe) == (True, 3, True)
+
+
+@pytest.mark.parametrize("words", [["--no_asr", "clip.wav"], ["--transcribe", "false", "clip.wav"]])
+@pytest.mark.parametrize("name", ["predict", "extract"])
+def test_listening_is_turned_off_by_a_word(name, words):
+    words = [*words, "out"]
+    given = command_parser(COMMANDS[name]).parse_args(words)
+    arguments = arguments_of(COMMANDS[name], given.as_dict())
+    assert arguments["extractor"] == ExtractorOptions(transcribe=False)
+    heard = command_parser(COMMANDS[name]).parse_args(["clip.wav", "out"])
+    assert arguments_of(COMMANDS[name], heard.as_dict())["extractor"] == ExtractorOptions()
 
 
 def test_a_mistyped_command_is_guessed(capsys):

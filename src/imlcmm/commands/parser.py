@@ -62,8 +62,8 @@ class Parser(ArgumentParser):
 def command_parser(command: Callable[..., None]) -> Parser:
     """Declare a command: parameters without a default stand for themselves, the keyword-only ones are options.
 
-    Sequences take several words, and the fields of a dataclass are options of their own; those of `HANDED_ON` are left
-    to the caller.
+    Sequences take several words, and the fields of a dataclass are options of their own, with a switch for a
+    field whose metadata names what turns it "off"; those of `HANDED_ON` are left to the caller.
     """
     described = parse(command.__doc__ or "")
     parser = Parser(prog=f"imlcmm {command.__name__}", description=described.short_description)
@@ -73,6 +73,8 @@ def command_parser(command: Callable[..., None]) -> Parser:
         several, optional = get_origin(kind) is Sequence, parameter.default is not parameter.empty
         if is_dataclass(kind):
             parser.add_class_arguments(kind)
+            for switch, told in _switches(kind).values():
+                parser.add_argument(f"--{switch}", action="store_true", help=told)
             continue
         if name in HANDED_ON:
             continue
@@ -98,8 +100,15 @@ def arguments_of(command: Callable[..., None], given: dict[str, Any]) -> dict[st
     for name, parameter in inspect.signature(command).parameters.items():
         kind = parameter.annotation
         if isinstance(kind, type) and is_dataclass(kind):
-            arguments[name] = kind(**{field.name: arguments.pop(field.name) for field in fields(kind)})
+            values = {field.name: arguments.pop(field.name) for field in fields(kind)}
+            off = {field: False for field, (switch, _) in _switches(kind).items() if arguments.pop(switch)}
+            arguments[name] = kind(**values | off)
     return arguments
+
+
+def _switches(kind: Any) -> dict[str, tuple[str, str]]:
+    """Give the fields that a switch turns off, with its name and its help."""
+    return {field.name: field.metadata["off"] for field in fields(kind) if "off" in field.metadata}
 
 
 def _essence(message: str) -> str:

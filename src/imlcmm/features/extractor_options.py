@@ -1,6 +1,6 @@
 """What to extract with; apart from the extractors, so that a command can tell its options without loading them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from imlcmm.features.media.limits import USUAL, MediaLimits
@@ -27,7 +27,9 @@ class ExtractorOptions:
     frame_rate: float = 25.0
     language: str | None = None
     speech_model: str | None = None
-    transcribe: bool = True
+    transcribe: bool = field(
+        default=True, metadata={"off": ("no_asr", "Never listen: words are given, or there are none.")}
+    )
     cues: Literal["all", "voice", "none"] = "all"
     longest: float = USUAL.hours
     largest: float = USUAL.megapixels
