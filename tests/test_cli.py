@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +134,8 @@ def test_types_are_shown_as_people_write_them(name, capsys):
 def test_a_switch_needs_no_value(tmp_path, monkeypatch):
     given = command_parser(COMMANDS["extract"]).parse_args(["videos", "out", "--allow_failures", "--workers", "3"])
     assert (given.allow_failures, given.workers, given.transcribe) == (True, 3, True)
+    first = command_parser(COMMANDS["predict"]).parse_args(["--timing", "a.mp4", "--no_asr", "false"])
+    assert (first.timing, first.paths, first.no_asr) == (True, [Path("a.mp4")], False)
 
 
 @pytest.mark.parametrize("words", [["--no_asr", "clip.wav"], ["--transcribe", "false", "clip.wav"]])

@@ -45,13 +45,19 @@ class Parser(ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Show help as people read it."""
         super().__init__(*arguments, **{"formatter_class": HelpFormatter, **options})
+        self.switches: set[str] = set()
 
-    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+    def parse_args(self, words: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]
         """Parse, and complain of imports that a value asks for wherever they are refused."""
         try:
-            return super().parse_args(*arguments, **options)
+            return super().parse_args(None if words is None else self._turned(words), **options)
         except ImportError as error:
             self.error(str(error))
+
+    def _turned(self, words: Sequence[str]) -> list[str]:
+        """Say of a switch that stands alone that it is on, or it would take the next word for its value."""
+        pairs = zip(words, [*words[1:], ""], strict=False)
+        return [f"{w}=true" if w in self.switches and then not in ("true", "false") else w for w, then in pairs]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the essence of a complaint."""
@@ -74,7 +80,8 @@ def command_parser(command: Callable[..., None]) -> Parser:
         if is_dataclass(kind):
             parser.add_class_arguments(kind)
             for switch, told in _switches(kind).values():
-                parser.add_argument(f"--{switch}", action="store_true", help=told)
+                parser.add_argument(f"--{switch}", type=bool, nargs="?", const=True, default=False, help=told)
+                parser.switches.add(f"--{switch}")
             continue
         if name in HANDED_ON:
             continue
@@ -88,6 +95,7 @@ def command_parser(command: Callable[..., None]) -> Parser:
         elif kind is bool:
             # A switch's name alone means yes.
             options |= {"nargs": "?", "const": True}
+            parser.switches.add(f"--{name}")
         elif optional and not named:
             options["nargs"] = "?"
         parser.add_argument(f"--{name}" if named else name, **options)

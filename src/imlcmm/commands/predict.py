@@ -1,15 +1,20 @@
 """The command that scores videos."""
 
 import shutil
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from imlcmm.commands.show import show
 from imlcmm.errors import MediaError
 from imlcmm.features.extractor_options import ExtractorOptions
+
+if TYPE_CHECKING:
+    from imlcmm.prediction.result import VideoPrediction
 
 _QUIET = 3.0
 
@@ -27,6 +32,7 @@ def predict(
     time_limit: float = 600.0,
     memory_limit: float = 6.0,
     ray: str | None = None,
+    timing: bool = False,
     own_models: Sequence[str] = (),
 ) -> None:
     """Score video or sound files: sentiment by utterance, of all modalities and of each, with a timeline.
@@ -47,6 +53,7 @@ def predict(
         memory_limit: GiB of memory that one file may take.
         ray: Address of a Ray cluster to work on (HOST:PORT, auto, or local), whose machines see the same folders; needs
             --export.
+        timing: Say in the end where the time went.
         own_models: Modules whose models the checkpoint may name.
     """
     from imlcmm.features.media.folder import media_files
@@ -57,6 +64,7 @@ def predict(
     from imlcmm.prediction.export import check_export
     from imlcmm.prediction.export import export as write
     from imlcmm.prediction.scoring import Scoring, score_files
+    from imlcmm.prediction.spent import forget_spent
     from imlcmm.progress import Progress
 
     files = media_files(paths)
@@ -71,9 +79,10 @@ def predict(
     if pictures:
         check_folder(pictures)
     given = None if transcript is None else given_transcript(transcript)
-    scoring, limits = Scoring(model, extractor, given, own_models), Limits(time_limit, memory_limit)
+    scoring, limits = Scoring(model, extractor, given, own_models, timing), Limits(time_limit, memory_limit)
     predictions = {}
     with _parts(export) as parts, Progress(total=len(files), desc="predicting", unit="file", delay=_QUIET) as bar:
+        forget_spent(parts)
         for prediction in score_files(
             files, scoring, parts, workers=workers, limits=limits, ray=ray,
             reached=lambda path, second: bar.set_postfix({path.name: _clock(second)}),
@@ -81,17 +90,14 @@ def predict(
             predictions[prediction.path] = prediction
             with bar.external_write_mode():
                 show(describe_prediction(prediction))
-            if pictures and prediction.utterances:
-                from imlcmm.prediction.timeline import draw_timeline
-
-                pictures.mkdir(parents=True, exist_ok=True)
-                draw_timeline(prediction, pictures / f"{prediction.path.name}.png")
+            if pictures:
+                _draw(prediction, pictures)
             bar.update()
+        _tell_time(parts if timing else None)
         if export:
             write([predictions[path] for path in files], export, format)
             show(f"written to {export}")
-        failed = sum(bool(prediction.failure) for prediction in predictions.values())
-        if failed:
+        if failed := sum(bool(prediction.failure) for prediction in predictions.values()):
             again = "; what was scored is kept for another try" if export else ""
             raise MediaError(f"{failed} of {len(files)} files gave no result; the reasons are above{again}")
 
@@ -106,6 +112,25 @@ def _parts(export: Path | None) -> Iterator[Path]:
     parts = export.with_name(f"{export.name}.parts")
     yield parts
     shutil.rmtree(parts)
+
+
+def _tell_time(parts: Path | None) -> None:
+    """Say where the time went since the program began."""
+    if parts:
+        import psutil
+
+        from imlcmm.prediction.spent import describe_spent, read_spent
+
+        whole = time.time() - psutil.Process().create_time()
+        sys.stderr.write(f"{describe_spent(read_spent(parts), whole)}\n")
+
+
+def _draw(prediction: "VideoPrediction", folder: Path) -> None:
+    if prediction.utterances:
+        from imlcmm.prediction.timeline import draw_timeline
+
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_timeline(prediction, folder / f"{prediction.path.name}.png")
 
 
 def _clock(seconds: float) -> str:

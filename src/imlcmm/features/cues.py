@@ -6,6 +6,7 @@ from imlcmm.features.audio.pitch import pitch_track
 from imlcmm.features.clip_extractor import ExtractedClip
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.stopwatch import timed
 
 _FACE = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
@@ -21,6 +22,7 @@ _FAINT = 25.0
 """Decibels under the loudest frame below which a frame tells nothing of the pitch."""
 
 
+@timed("voice")
 def measure_cues(recording: Recording, start: float, end: float, clip: ExtractedClip) -> dict[str, float]:
     """Measure an utterance.
 

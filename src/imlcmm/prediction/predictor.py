@@ -22,6 +22,7 @@ from imlcmm.prediction.networks.onnx_copy import load_copy
 from imlcmm.prediction.networks.onnx_file import SUFFIX, OnnxNetwork
 from imlcmm.prediction.result import Contribution, UtterancePrediction, VideoPrediction
 from imlcmm.pretrained import find_pretrained
+from imlcmm.stopwatch import timed
 from imlcmm.types import MODALITIES
 
 STARTER = Path(__file__).with_name("starter")
@@ -46,6 +47,7 @@ class Predictor:
     name: str
 
     @classmethod
+    @timed("models")
     def load(
         cls,
         folder: Path | str | None = None,
@@ -140,6 +142,7 @@ class Predictor:
         words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
         return self.extractor(recording, start=start, end=end, transcript=utterance.text, words=words)
 
+    @timed("sentiment")
     def score(self, utterance: Utterance, clip: ExtractedClip) -> UtterancePrediction:
         """Score what was extracted of an utterance."""
         trained = self.modalities

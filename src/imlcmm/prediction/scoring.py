@@ -17,6 +17,8 @@ from imlcmm.jobs.cluster import run_on_cluster
 from imlcmm.jobs.threads import use_one_thread
 from imlcmm.jobs.workers import USUAL_LIMITS, Limits, Tell, run_limited
 from imlcmm.prediction.result import VideoPrediction
+from imlcmm.prediction.spent import new_note, write_spent
+from imlcmm.stopwatch import Stopwatch, running
 from imlcmm.untrusted import inside, read_json
 
 _LARGEST = 1 << 30
@@ -53,12 +55,14 @@ class Scoring:
         options: What to extract with.
         transcript: What is said, or when, too; None looks beside each file, and then listens.
         own_models: Modules of the caller's whose models the checkpoint may name; their code runs.
+        timing: Whether each process notes the seconds of its stages, for `read_spent`.
     """
 
     model: Path | None
     options: ExtractorOptions
     transcript: str | list[Utterance] | None = None
     own_models: Sequence[str] = ()
+    timing: bool = False
 
 
 def score_files(
@@ -102,7 +106,9 @@ def _prepare(scoring: Scoring, parts: Path) -> Callable[[Path, Tell], None]:
     from imlcmm.prediction.predictor import Predictor, find_checkpoint
 
     use_one_thread()
-    predictor = Predictor.load(scoring.model, scoring.options, own_models=scoring.own_models)
+    watch, note = Stopwatch(), new_note(parts)
+    with running(watch):
+        predictor = Predictor.load(scoring.model, scoring.options, own_models=scoring.own_models)
     spec = predictor.model.spec
     write_json(parts / _MODEL, _Model(model=predictor.name, low=spec.low, high=spec.high, neutral=spec.neutral))
     checkpoint = find_checkpoint(scoring.model)
@@ -114,7 +120,10 @@ def _prepare(scoring: Scoring, parts: Path) -> Callable[[Path, Tell], None]:
         stamp = hashlib.sha256(f"{identity} {source_stamp(path)}".encode(errors="surrogateescape")).hexdigest()
         if _is_done(path, parts, stamp):
             return
-        prediction = predictor(path, transcript=scoring.transcript, reached=tell)
+        with running(watch):
+            prediction = predictor(path, transcript=scoring.transcript, reached=tell)
+        if scoring.timing:
+            write_spent(note, watch.seconds)
         write_json(_part(path, parts), _Part(stamp=stamp, prediction=prediction.to_dict()))
 
     return do

@@ -13,6 +13,7 @@ from imlcmm.errors import MissingPackageError
 from imlcmm.features.audio.mfcc import HOP, step_count, step_times
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.stopwatch import timed
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class EgemapsExtractor:
             },
         )
 
+    @timed("voice")
     def __call__(self, sound: Float[np.ndarray, " samples"]) -> Features:
         """Compute the features of a sound.
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from imlcmm.errors import MissingPackageError
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.stopwatch import timed
 
 HOP = 160
 _WINDOW = 400
@@ -77,6 +78,7 @@ class MfccExtractor:
             },
         )
 
+    @timed("voice")
     def __call__(self, sound: Float[np.ndarray, " samples"]) -> Features:
         """Compute the features of a sound.
 

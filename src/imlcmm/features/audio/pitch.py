@@ -65,7 +65,8 @@ def _first_trough(difference: np.ndarray) -> np.ndarray:
     trough[1:-1] = (inner < difference[:-2]) & (inner <= difference[2:])
     trough[-1] = difference[-1] < difference[-2]
     trough &= difference < _TROUGH
-    return np.where(trough.any(axis=0), trough.argmax(axis=0), difference.argmin(axis=0))
+    chosen: np.ndarray = np.where(trough.any(axis=0), trough.argmax(axis=0), difference.argmin(axis=0))
+    return chosen
 
 
 def _shift(difference: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from imlcmm.features.media.pictures import Frame, read_frames
 from imlcmm.features.media.probe import MediaInfo, probe
 from imlcmm.features.media.sound import SOUND_RATE, stream_sound
 from imlcmm.features.media.streams import check_span, quoted
+from imlcmm.stopwatch import timed
 
 _BLOCK = 30.0
 _IN_MEMORY = 1 << 26
@@ -37,6 +38,7 @@ class Recording:
     info: MediaInfo
     limits: MediaLimits
 
+    @timed("reading")
     def __init__(
         self, path: Path | str, *, limits: MediaLimits = USUAL, reached: Callable[[float], None] | None = None
     ) -> None:
@@ -121,6 +123,7 @@ class Recording:
             self._tell(time)
             yield Frame(time - start, image)
 
+    @timed("reading")
     def _decode(self, until: float | int) -> None:
         """Decode and keep the sound up to a sample, or to its end."""
         while self._samples < until:

@@ -17,6 +17,7 @@ from imlcmm.features.speech.whisper_model import INSTALL, find_model
 from imlcmm.features.words.regions import Region, SpeechClock, stretches
 from imlcmm.features.words.utterances import Utterance, cut_utterances
 from imlcmm.features.words.word import Word, spread_words, time_words
+from imlcmm.stopwatch import timed
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ _MOST_TOKENS = 440
 class Transcriber:
     """Recognises speech, and finds the times of given words."""
 
+    @timed("models")
     def __init__(self, model: str | Path | None = None, *, language: str | None = None, threads: int = 1) -> None:
         """Load the model, on the processor.
 
@@ -64,6 +66,7 @@ class Transcriber:
             self._check(language)
         self.language = language
 
+    @timed("speech")
     def __call__(self, sound: Float[np.ndarray, " samples"]) -> list[Utterance]:
         """Recognise what is said; where there is no speech nothing is heard, and doubtful words are left out.
 
@@ -82,6 +85,7 @@ class Transcriber:
             words += [word._replace(start=word.start + start, end=word.end + start) for word in heard]
         return cut_utterances(words, regions, language=language or "")
 
+    @timed("speech")
     def align(self, sound: Float[np.ndarray, " samples"], text: str, language: str) -> list[Word]:
         """Find the times of the words of a given text.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from imlcmm.errors import MediaError, MissingPackageError
 from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.features.words.regions import join_regions
+from imlcmm.stopwatch import timed
 
 _WINDOW = 512
 _CONTEXT = 64
@@ -66,6 +67,7 @@ def speech_regions(sound: Float[np.ndarray, " samples"], rules: VoiceActivity = 
     return speech_regions_stream([sound], rules)
 
 
+@timed("speech")
 def speech_regions_stream(blocks: Iterable[np.ndarray], rules: VoiceActivity = _USUAL) -> list[tuple[float, float]]:
     """Find the stretches of speech in sound that comes in blocks; the result does not depend on their lengths.
 

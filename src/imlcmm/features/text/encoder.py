@@ -14,6 +14,7 @@ from imlcmm.features.feature_set import FeatureSet
 from imlcmm.features.text.e5_file import DIGEST, VERSION, find_e5, read_e5
 from imlcmm.features.text.e5_network import E5Network
 from imlcmm.features.text.e5_tokenizer import PREFIX, E5Tokenizer, Tokens, word_spans, writable
+from imlcmm.stopwatch import timed
 
 _SHORTEST = 3
 
@@ -102,6 +103,7 @@ class TextExtractor:
             options={"longest": longest, "prefix": self._encoder.prefix},
         )
 
+    @timed("text")
     def __call__(self, texts: Sequence[str]) -> list[TextFeatures]:
         """Encode texts.
 

@@ -13,6 +13,7 @@ from imlcmm.features.vision.face_detection import FaceDetector
 from imlcmm.features.vision.face_mesh import BLENDSHAPES, Face, FaceMesh, FaceTracker
 from imlcmm.features.vision.face_models import PACKAGE, SHA256, load_networks
 from imlcmm.features.vision.head_pose import head_pose
+from imlcmm.stopwatch import timed
 
 # The landmark that stands for each of the usual 68 points (Sagonas et al. 2013): jaw, brows, nose, eyes, lips.
 _STANDING = """
@@ -138,6 +139,7 @@ class FaceExtractor:
             },
         )
 
+    @timed("faces")
     def __call__(self, frames: Iterable[Frame], *, speech: Sequence[tuple[float, float]] | None = None) -> Features:
         """Compute a row for every frame.
 
