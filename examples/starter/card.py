@@ -22,6 +22,7 @@ from imlcmm.training.model_card import LAW
 from imlcmm.training.run import Run
 from starter.measure import NEUTRAL, RATED, Measured, correlation, coverage, deletion, measure, same_side
 from starter.ratings import read_noise
+from starter.transfer import measure_transfer
 
 DELETED, BINS = 200, 8
 
@@ -47,9 +48,11 @@ Sentiment from -1 to +1; near-duplicates and sentences of one review are on one 
 |---|---|---|---|---|{vader_line}
 {rated}
 
-Editorials were in no training. Chinese reviews: {reviews:,} kept apart, {right:.1%} on the right side. Trained on
-the English ratings alone, a linear model puts {transfer:.1%} of all Chinese reviews on the right side: that much the
-multilingual encoder carries over.
+Editorials were in no training. Chinese reviews: {reviews:,} kept apart, {right:.1%} on the right side.
+
+What the multilingual encoder carries over: a linear model that learnt from the English ratings alone puts
+{to_chinese:.1%} of these Chinese reviews on the right side; one that learnt from Chinese reviews alone has a
+correlation of {to_english:.3f} with the English ratings.
 
 | text that praises nothing | texts | mean of \\|value\\| |
 |---|---|---|
@@ -107,7 +110,7 @@ def write_card(run: Run, data: SentimentData, sources: Path, folder: Path) -> Me
         vader_line="---|" if vader else "",
         reviews=int(reviews.sum()),
         right=float(np.mean(np.sign(measured.value) == np.sign(measured.label), where=reviews)),
-        transfer=data.manifest["notes"]["transfer"],
+        **measure_transfer(data)._asdict(),
         neutral="\n".join(_neutral(measured, domain) for domain in NEUTRAL),
         same=same_side(measured),
         coverage="\n".join(f"| {name} | {share:.1%} |" for name, share in coverage(measured).items()),

@@ -34,8 +34,6 @@ def with_spoken(texts: Sequence[Text]) -> list[Text]:
 def write_store(store: Path, texts: Sequence[Text], extractor: Extractor, *, notes: dict[str, Any]) -> dict[str, int]:
     """Write the data set; reviews get a grade on their own side.
 
-    Its notes say, as `transfer`, on how many reviews the grader, which learnt from English alone, finds the side.
-
     Args:
         store: Where it goes; `store` with the ending .pieces keeps what was encoded.
         texts: What it holds.
@@ -57,8 +55,6 @@ def write_store(store: Path, texts: Sequence[Text], extractor: Extractor, *, not
     grader = _grader(known)
     reviews = [(text, pooled) for text, pooled in known if text.domain == "review"]
     grades = {text.identifier: grader.given_side(pooled, text.label, _share(text)) for text, pooled in reviews}
-    unseen = grader(np.stack([pooled for _, pooled in reviews]))
-    transfer = float(np.mean(np.sign(unseen) == [text.label for text, _ in reviews]))
     written = Counter[str]({"without a token": len(texts) - len(known)})
     with StoreWriter(
         store,
@@ -66,7 +62,7 @@ def write_store(store: Path, texts: Sequence[Text], extractor: Extractor, *, not
         widths={"text": extractor.features.width, **WIDTHS},
         features={"text": extractor.features.name, **FEATURES},
         dtype="float16",
-        notes={**notes, "transfer": transfer, "text": extractor.features.describe()},
+        notes={**notes, "text": extractor.features.describe()},
     ) as writer:
         for text, found in encoded():
             label = grades.get(text.identifier, text.label)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -110,6 +110,7 @@ class StoredCalibration(TypedDict):
 
     modalities: list[Literal["text", "audio", "vision"]]
     curves: dict[str, Curve]
+    languages: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,12 @@ class Calibration:
     Attributes:
         modalities: Those that some validation clip has; a model must not be believed on others.
         curves: By head and set; none where too few clips have them and a label.
+        languages: Codes of those that the clips' transcripts are in, such as zh and en; none where they are not known.
     """
 
     modalities: Sequence[str]
     curves: Mapping[str, Curve]
+    languages: Sequence[str] = ()
 
     def curve(self, head: str, modalities: Collection[str] = ()) -> Curve | None:
         """Look a curve up; `modalities` are those that the multimodal head has read."""
@@ -131,7 +134,8 @@ class Calibration:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Calibration":
         """Make the curves of what a file holds, which is a `StoredCalibration`."""
-        return cls(tuple(stored["modalities"]), {key: Curve(**curve) for key, curve in stored["curves"].items()})
+        curves = {key: Curve(**curve) for key, curve in stored["curves"].items()}
+        return cls(tuple(stored["modalities"]), curves, tuple(stored.get("languages", ())))
 
     def write(self, folder: Path) -> None:
         """Put the curves beside a checkpoint's weights."""

@@ -4,7 +4,7 @@ import pytest
 
 from imlcmm.errors import MediaError
 from imlcmm.features.subtitles.transcripts import find_sidecar, given_transcript, read_transcript
-from imlcmm.features.words.word import split_words
+from imlcmm.features.words.word import Word, split_words
 
 AUTOMATIC = """WEBVTT
 Kind: captions
@@ -81,10 +81,10 @@ def read(tmp_path, name, content, encoding="utf-8"):
 def test_rolling_captions_say_each_word_once_at_its_time(tmp_path, end):
     found = read_transcript(written(tmp_path, "a.vtt", AUTOMATIC.replace("\n", end)))
     assert [u.text for u in found] == ["I love it", "really so", "no", "no no"]
-    assert found[0].words == (("I", 0.0, 0.5), ("love", 0.5, 1.0), ("it", 1.0, 2.0))
-    assert found[1].words == (("really", 2.01, 3.0), ("so", 3.0, 4.0))
+    assert found[0].words == (Word("I", 0.0, 0.5), Word("love", 0.5, 1.0), Word("it", 1.0, 2.0))
+    assert found[1].words == (Word("really", 2.01, 3.0), Word("so", 3.0, 4.0))
     assert found[2].words == ()
-    assert found[3].words == (("no", 5.0, 5.5), ("no", 5.5, 6.0))
+    assert found[3].words == (Word("no", 5.0, 5.5), Word("no", 5.5, 6.0))
 
 
 def test_rolling_captions_of_one_line(tmp_path):
@@ -125,7 +125,7 @@ def test_rolling_captions_of_chinese(tmp_path):
     found = read_transcript(written(tmp_path, "a.vtt", content))
     assert [u.text for u in found] == ["我喜欢", "这部电影。"]
     assert [w.text for w in found[1].words] == split_words("这部电影。")
-    assert found[0].words == (("我", 0.0, 0.4), ("喜", 0.4, 0.6), ("欢", 0.6, 1.0))
+    assert found[0].words == (Word("我", 0.0, 0.4), Word("喜", 0.4, 0.6), Word("欢", 0.6, 1.0))
 
 
 def test_rolling_captions_that_a_converter_turned_into_subrip(tmp_path):
@@ -167,7 +167,7 @@ def test_times_inside_captions_that_do_not_roll(tmp_path):
     )
     (found,) = read_transcript(written(tmp_path, "a.vtt", content))
     assert (found.start, found.end, found.text) == (1.0, 4.0, "Well, yes or no")
-    assert found.words == (("Well,", 1.5, 3.0), ("yes", 3.0, 3.6), ("or", 3.6, 4.0), ("no", 4.0, 4.0))
+    assert found.words == (Word("Well,", 1.5, 3.0), Word("yes", 3.0, 3.6), Word("or", 3.6, 4.0), Word("no", 4.0, 4.0))
 
 
 def test_lines_of_blanks_belong_to_the_cue_and_do_not_hide_the_next(tmp_path):
@@ -212,7 +212,7 @@ def test_lyrics(tmp_path):
 def test_lyrics_with_a_time_a_word(tmp_path, line):
     (found,) = read_transcript(written(tmp_path, "a.lrc", f"{line}\n[00:04.00]\n"))
     end = 3.0 if "3.00" in line else 4.0
-    assert (found.text, found.words) == ("Oh yes", (("Oh", 1.0, 2.0), ("yes", 2.0, end)))
+    assert (found.text, found.words) == ("Oh yes", (Word("Oh", 1.0, 2.0), Word("yes", 2.0, end)))
 
 
 def test_lyrics_in_two_languages_and_a_long_pause(tmp_path):

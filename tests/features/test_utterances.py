@@ -85,7 +85,7 @@ def test_words_are_spread_by_their_length_and_not_into_pauses():
     assert [w.text for w in words] == ["aaa", "bb", "b", "aa"]
     assert words[0].start == 1.0
     assert words[0].end == pytest.approx(1.75)
-    assert words[1] == ("bb", pytest.approx(1.75), pytest.approx(2.0)) or words[1].start == pytest.approx(5.0)
+    assert words[1] == Word("bb", pytest.approx(1.75), pytest.approx(2.0)) or words[1].start == pytest.approx(5.0)
     assert words[-1].end == pytest.approx(6.0)
 
 

@@ -26,7 +26,7 @@ def video():
         (Moment("audio", 0.0, 1.0, 2.5),), (Contribution("很好", 0.0, 1.0, 0.25),), {"pitch": 180.0, "smile": 20.0},
         {"vision": "no face is seen"}, (
             Word("真", 0.2, 0.5), Word("好", 0.5, 1.0),
-        ),
+        ), ("few words",),
     )  # fmt: skip
     return VideoPrediction(Path("clip.mp4"), "model", -1.0, 1.0, (happy, UtterancePrediction(2.5, 4.0, "", None)))
 
@@ -39,7 +39,7 @@ def broken():
 def test_json_holds_everything(video, broken, tmp_path):
     export([video, broken], tmp_path / "x.json")
     first, second = json.loads((tmp_path / "x.json").read_text())
-    assert first["utterances"][0]["words"][0] == {"text": "真", "start": 0.2, "end": 0.5}
+    assert first["utterances"][0]["words"][0] == {"text": "真", "start": 0.2, "end": 0.5, "probability": None}
     assert first["utterances"][0]["unimodal"] == {"text": 0.8, "audio": -0.4}
     assert first["utterances"][0]["contributions"][0]["word"] == "很好"
     assert second["failure"] == "bad.mp4 is empty"

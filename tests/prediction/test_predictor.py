@@ -83,6 +83,15 @@ def test_confidence_is_that_of_the_modalities_that_were_read():
     assert predictor.score(Utterance(0.0, 1.0, ""), clip("text", "audio")).interval is None
 
 
+def test_what_validation_cannot_speak_for_has_doubts_instead_of_an_interval():
+    curve = replace(CURVE, lengths=(5, 20, 60), by_length=(0.0, 0.0, 0.0))
+    model = Says(0.3, Calibration(MODALITIES, {"multimodal text": curve, "multimodal audio": curve}))
+    predictor = Predictor(model, Extracts(SETS), "it")
+    said = predictor.score(Utterance(0.0, 1.0, "good day"), clip("text"))
+    assert (said.sentiment, said.doubts, said.interval, said.confidence) == (0.3, ("few words",), None, None)
+    assert predictor.score(Utterance(0.0, 1.0, ""), clip("audio")).doubts == (), "the doubts are of words"
+
+
 def test_one_modality_says_as_much_alone_as_its_own_head():
     curve = Curve(100, 0.5, 0.0, 2.0, knots=(-1.5, 0.0, 1.5), values=(-0.6, 0.0, 0.6))
     model = Says(-1.4, Calibration(MODALITIES, {"text": curve, "multimodal text": CURVE}), text=1.0)

@@ -1,5 +1,6 @@
 """Where the utterances of a recording lie: from its subtitles, its speech, or the clock; in bounded memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from imlcmm.clean_text import clean_text
@@ -37,15 +38,17 @@ def find_utterances(
     given = clean_text(given or "").strip()
     speech = speech_regions_stream(recording.sound_blocks()) if recording.info.has_sound else []
     words: list[Word] = []
+    language = ""
     if given:
         words = _timed(recording, given, speech, listen)
     elif speech and listen is not None and transcript is None:
-        words = [word for heard in _heard(recording, speech, listen()) for word in heard.words]
+        heard = list(_heard(recording, speech, listen()))
+        words, language = [word for each in heard for word in each.words], _most_spoken(heard)
     if not words:
         return list(_by_the_clock(duration))
     if duration <= SHORT:
-        return [Utterance(0.0, duration, given or join_words(word.text for word in words), tuple(words))]
-    return cut_utterances(words, speech, keep_wordless=True)
+        return [Utterance(0.0, duration, given or join_words(word.text for word in words), tuple(words), language)]
+    return cut_utterances(words, speech, keep_wordless=True, language=language)
 
 
 def _timed(
@@ -63,8 +66,16 @@ def _heard(recording: Recording, speech: Iterable[tuple[float, float]], listener
     """Transcribe stretches of speech, each read on its own."""
     for start, end in stretches(speech, STRETCH):
         for heard in listener(recording.sound(start, end)):
-            words = tuple(Word(w.text, w.start + start, w.end + start) for w in heard.words)
+            words = tuple(word.shifted(start) for word in heard.words)
             yield heard._replace(start=heard.start + start, end=heard.end + start, words=words)
+
+
+def _most_spoken(heard: Sequence[Utterance]) -> str:
+    """Name the language of most words."""
+    counts = Counter[str]()
+    for utterance in heard:
+        counts[utterance.language] += len(utterance.words)
+    return max(counts, key=counts.__getitem__, default="")
 
 
 def _by_the_clock(duration: float) -> Iterator[Utterance]:

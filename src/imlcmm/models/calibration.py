@@ -1,5 +1,6 @@
 """Measuring on validation clips how far a model's sentiment can be trusted."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -8,12 +9,14 @@ from torch import Tensor
 
 from imlcmm.calibration import Calibration, curve_key
 from imlcmm.datasets.stores.clips import ClipDataset
+from imlcmm.features.text.language import written_language
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.curve_fitting import fit_curve
 from imlcmm.models.inference import beside, heads_of, keep_modalities
 from imlcmm.types import MODALITIES, Batch
 
 FEWEST = 20
+_TEXTS, _FEW = 500, 0.05
 SUBSETS = tuple(subset for size in (1, 2, 3) for subset in combinations(MODALITIES, size))
 
 
@@ -38,7 +41,14 @@ def calibrate(model: SentimentModel, clips: ClipDataset, batch_size: int = 64) -
     known = {key: torch.cat(each, dim=1).cpu().double().numpy() for key, each in judged.items()}
     neutral = model.spec.neutral
     curves = {key: fit_curve(p, y, neutral, steps) for key, (p, y, steps) in known.items() if len(p) >= FEWEST}
-    return Calibration(tuple(m for m in MODALITIES if m in seen), curves)
+    return Calibration(tuple(m for m in MODALITIES if m in seen), curves, _languages(clips.transcripts))
+
+
+def _languages(transcripts: Sequence[str]) -> tuple[str, ...]:
+    """Name the languages of the transcripts, the most frequent first; single texts are taken for others by mistake."""
+    some = transcripts[:: -(-len(transcripts) // _TEXTS)]
+    found = Counter(filter(None, map(written_language, some)))
+    return tuple(language for language, count in found.most_common() if count >= max(2, _FEW * found.total()))
 
 
 def _judge(found: Mapping[str, Tensor], batch: Batch, subset: Sequence[str]) -> dict[str, Tensor]:

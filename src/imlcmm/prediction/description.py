@@ -32,7 +32,7 @@ def _cells(u: UtterancePrediction, low: float) -> list[str]:
         written_interval(u.interval, low),
         f"{u.confidence:.0%}" if u.confidence is not None else "–",
         *(written(u.unimodal.get(m), low) for m in MODALITIES),
-        u.agreement,
+        ", ".join(filter(None, [u.agreement, *u.doubts])),
         u.transcript if len(u.transcript) <= _WIDEST else u.transcript[: _WIDEST - 1] + "…",
     ]
 

@@ -13,9 +13,9 @@ from imlcmm.features.cues import measure_cues
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.words.utterances import Utterance
-from imlcmm.features.words.word import Word
 from imlcmm.prediction.batching import check_features, to_arrays
 from imlcmm.prediction.contributions import contributions
+from imlcmm.prediction.doubts import doubts
 from imlcmm.prediction.moments import moments
 from imlcmm.prediction.networks.network import Network, Scores
 from imlcmm.prediction.networks.onnx_copy import load_copy
@@ -139,7 +139,7 @@ class Predictor:
             MediaError: If the recording cannot be read.
         """
         start, end = utterance.start, utterance.end
-        words = [Word(word.text, word.start - start, word.end - start) for word in utterance.words]
+        words = [word.shifted(-start) for word in utterance.words]
         return self.extractor(recording, start=start, end=end, transcript=utterance.text, words=words)
 
     @timed("sentiment")
@@ -150,7 +150,7 @@ class Predictor:
         missing = {m: clip.missing[m] if m in trained else UNTRAINED for m in absent}
         read = tuple(m for m in MODALITIES if m not in missing)
         start = utterance.start
-        words = [Word(word.text, start + word.start, start + word.end) for word in clip.words]
+        words = [word.shifted(start) for word in clip.words]
         said = UtterancePrediction(start, utterance.end, clip.transcript, None, missing=missing, words=words)
         if not read:
             return said
@@ -168,9 +168,10 @@ class Predictor:
             moments=moments(scores, clip, read, start),
             contributions=self._contributions(clip, start),
         )
-        if curve is None:
-            return scored
         steps = int(arrays.masks[read[0]].sum())
+        doubtful = doubts(utterance, words, self.model.calibration, curve, steps) if "text" in read else ()
+        if curve is None or doubtful:
+            return replace(scored, doubts=doubtful)
         low, high = curve.interval(predicted, steps)
         interval = self._clipped(low), self._clipped(high)
         return replace(scored, interval=interval, confidence=curve.confidence(predicted, steps))

@@ -56,8 +56,9 @@ class UtterancePrediction:
         end: Seconds from the start of the video.
         transcript: What is said in it.
         sentiment: Multimodal sentiment in the label's unit; None where nothing could be read.
-        interval: Where the label of nine validation clips of ten lay; None for a model without calibration.
-        confidence: Probability that the label is on the same side of neutral; None for a model without calibration.
+        interval: Where the label of nine validation clips of ten lay; None for a model without calibration, and where
+            there are doubts.
+        confidence: Probability that the label is on the same side of neutral; None as the interval.
         unimodal: Sentiment of each modality alone, for models with such heads.
         agreement: "agreement", "conflict", or "" where fewer than two modalities speak.
         moments: Where voice and face were looked at most.
@@ -65,6 +66,7 @@ class UtterancePrediction:
         cues: What was measured of voice and face, by the names of `CUES` and in their units; no sentiment.
         missing: Why a modality was not read, or has no sentiment of its own.
         words: The words with the seconds from the start of the video.
+        doubts: Why what validation measured says nothing of this utterance, such as "few words".
     """
 
     start: float
@@ -80,6 +82,7 @@ class UtterancePrediction:
     cues: Mapping[str, float] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[Word] = ()
+    doubts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Keep what is no writing out of everything that is made of this."""
@@ -174,6 +177,7 @@ class VideoPrediction:
                 "low": each.interval[0] if each.interval else None,
                 "high": each.interval[1] if each.interval else None,
                 "confidence": each.confidence,
+                "doubts": "; ".join(each.doubts),
                 **{m: each.unimodal.get(m) for m in MODALITIES},
                 "agreement": each.agreement,
                 "missing": reasons(each.missing),

@@ -44,7 +44,7 @@ def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
 
 
 def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
-    """Draw a bar an utterance, from neutral to its sentiment, and the interval around it."""
+    """Draw a bar an utterance, from neutral to its sentiment, and the interval around it; hatched where in doubt."""
     paint = mpl.colormaps[_COLOURS]
     span = prediction.high - prediction.low
     for u in prediction.utterances:
@@ -60,6 +60,7 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
             align="edge",
             color=colour,
             edgecolor="0.3",
+            hatch="////" if u.doubts else None,
             linewidth=0.5,
         )
         if u.interval:

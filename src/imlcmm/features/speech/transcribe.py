@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 LANGUAGES = ("zh", "en")
 _LIKELY_SILENT, _UNSURE, _REPETITIVE = 0.5, -0.5, 2.4
 _SHORTEST_WORD = 0.25
+# Whisper takes short Chinese and English speech for many languages, but is seldom sure of it.
+_SURE_OF_ANOTHER = 0.8
 # The features of a long recording would take gigabytes at once.
 _STRETCH = 300.0
 _WINDOW = 30.0
@@ -42,7 +44,8 @@ class Transcriber:
 
         Args:
             model: Folder or name of a faster-whisper model on this machine; None is the one that comes as packages.
-            language: Code of the language spoken; None chooses between zh and en, each time anew.
+            language: Code of the language spoken; None chooses between zh and en, each time anew, unless it is
+                surely another one.
             threads: Threads to compute with.
 
         Raises:
@@ -82,7 +85,7 @@ class Transcriber:
         language, words = self.language, []
         for start, end in stretches(regions, _STRETCH):
             language, heard = self._hear(_cut(sound, start, end), language)
-            words += [word._replace(start=word.start + start, end=word.end + start) for word in heard]
+            words += [word.shifted(start) for word in heard]
         return cut_utterances(words, regions, language=language or "")
 
     @timed("speech")
@@ -116,13 +119,14 @@ class Transcriber:
     def _hear(self, sound: np.ndarray, language: str | None) -> tuple[str, list[Word]]:
         """Recognise a stretch; give its language and its words."""
         segments, info = self._listen(sound, language)
-        if language is None and info.language not in LANGUAGES:
+        another = info.language not in LANGUAGES
+        if language is None and another and info.language_probability < _SURE_OF_ANOTHER:
             chances = dict(info.all_language_probs)
             segments, info = self._listen(sound, max(LANGUAGES, key=lambda code: float(chances.get(code, 0.0))))
         words: list[Word] = []
         for segment in segments:
             if _is_credible(segment):
-                words += [Word(clean_text(w.word), float(w.start), float(w.end)) for w in segment.words or ()]
+                words += [_heard(w) for w in segment.words or ()]
             # The rest is too short for a word; Whisper would take it for half a minute, and fill it.
             if segment.end > len(sound) / SOUND_RATE - _SHORTEST_WORD:
                 break
@@ -188,6 +192,10 @@ def _is_credible(segment: Any) -> bool:
     """Refuse what Whisper tends to invent where nothing is said, and loops."""
     silent = segment.no_speech_prob > _LIKELY_SILENT and segment.avg_logprob < _UNSURE
     return not silent and segment.compression_ratio <= _REPETITIVE
+
+
+def _heard(word: Any) -> Word:
+    return Word(clean_text(word.word), float(word.start), float(word.end), round(float(word.probability), 3))
 
 
 def _cut(sound: np.ndarray, start: float, end: float) -> np.ndarray:

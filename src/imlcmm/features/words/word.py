@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from imlcmm.features.words.regions import Region, SpeechClock
 
+_KANA = re.compile(r"[\u3040-\u30ff]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 # A Chinese character is a syllable, a letter about a third of one.
 _CJK_LENGTH = 3.0
@@ -21,11 +22,17 @@ class Word(NamedTuple):
         text: The word without white space around it.
         start: Second at which it begins.
         end: Second at which it ends.
+        probability: What a recogniser gives it; None where the word was given.
     """
 
     text: str
     start: float
     end: float
+    probability: float | None = None
+
+    def shifted(self, seconds: float) -> "Word":
+        """Give the word at another time."""
+        return self._replace(start=self.start + seconds, end=self.end + seconds)
 
 
 def split_words(text: str) -> list[str]:
@@ -77,18 +84,21 @@ def time_words(pieces: Iterable[Word]) -> list[Word]:
     """
     said = ""
     times: list[Region] = []
-    for text, start, end in pieces:
+    chances: list[float | None] = []
+    for text, start, end, chance in pieces:
         said += text
         count = len("".join(text.split()))
         borders = [start + (end - start) * i / max(1, count) for i in range(count + 1)]
         times += pairwise(borders)
+        chances += [chance] * max(1, count)
     words: list[Word] = []
     place, latest = 0, 0.0
     for word in split_words(said):
         start = max(latest, times[place][0])
+        known = [chance for chance in chances[place : place + len(word)] if chance is not None]
         place += len(word)
         latest = max(start, times[place - 1][1])
-        words.append(Word(word, start, latest))
+        words.append(Word(word, start, latest, min(known, default=None)))
     return words
 
 
@@ -124,3 +134,8 @@ def spread_words(text: str, regions: Iterable[Region]) -> list[Word]:
 def holds_chinese(text: str) -> bool:
     """Tell whether a Chinese character, or a Japanese one, is in a text."""
     return bool(_CJK.search(text))
+
+
+def holds_kana(text: str) -> bool:
+    """Tell whether a Japanese syllable sign is in a text."""
+    return bool(_KANA.search(text))

@@ -105,6 +105,7 @@ class Word(_Answer):
     text: str
     start: float
     end: float
+    probability: float | None
 
 
 class Moment(_Answer):
@@ -138,6 +139,7 @@ class Utterance(_Answer):
     sentiment: float | None
     interval: tuple[float, float] | None
     confidence: float | None
+    doubts: list[str]
     unimodal: dict[str, float]
     agreement: str
     missing: dict[str, str]

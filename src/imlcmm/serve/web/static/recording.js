@@ -75,7 +75,7 @@ function showNow(u) {
   const low = recording.low;
   const rows = [
     ["sentiment", u.is_stale ? "is being scored" : h("span", {}, badge(u.sentiment, recording), u.interval ? ` nine of ten lie from ${signed(u.interval[0], low)} to ${signed(u.interval[1], low)}` : "")],
-    ["sure of the side", percent(u.confidence)],
+    ["sure of the side", u.doubts.length ? u.doubts.join(", ") : percent(u.confidence)],
     ...MODALITIES.map((m) => [NAMES[m], u.unimodal[m] === undefined ? h("span", { class: "faint" }, u.missing[m] ?? "–") : badge(u.unimodal[m], recording)]),
     ...(u.agreement === "conflict" ? [["≠", h("strong", {}, "the modalities contradict each other")]] : []),
     ...(Object.keys(u.cues).length ? [["measured", Object.entries(u.cues).map(([name, value]) => `${name} ${brief(value)} ${recording.cue_units[name]}`).join(", ")]] : []),
