@@ -12,6 +12,7 @@ from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.features.feature_set import Features, FeatureSet
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
+from imlcmm.features.speakers.naming import name_speakers
 from imlcmm.features.speech.transcribe import Transcriber
 from imlcmm.features.speech.voice_activity import speech_regions
 from imlcmm.features.text.encoder import TextExtractor, TextFeatures
@@ -70,10 +71,16 @@ class ClipExtractor:
     def utterances(self, recording: Recording, transcript: str | list[Utterance] | None = None) -> list[Utterance]:
         """Cut a recording into utterances, as `find_utterances` does, listening if the options allow it.
 
+        Who speaks is told as `name_speakers` does, unless the options forbid it.
+
         Raises:
             MediaError: If the file or its transcript cannot be read.
+            MissingPackageError: If a model's file is missing or another one.
         """
-        return find_utterances(recording, transcript, (lambda: self.transcriber) if self.options.transcribe else None)
+        found = find_utterances(recording, transcript, (lambda: self.transcriber) if self.options.transcribe else None)
+        if self.options.speakers == "none":
+            return [utterance._replace(speaker="") for utterance in found]
+        return name_speakers(recording, found)
 
     def __call__(
         self,

@@ -18,6 +18,7 @@ class ExtractorOptions:
         speech_model: faster-whisper model, a name or a folder, in place of the one that comes as a package.
         transcribe: Whether to listen where no words are given.
         cues: What to measure beside the sentiment of a prediction: voice and face, the voice alone, or nothing.
+        speakers: Whether to say who speaks: auto by the transcript's names, the channels of a call or the voices.
         longest: Hours that a recording may last.
         largest: Megapixels that a picture may have.
     """
@@ -31,6 +32,7 @@ class ExtractorOptions:
         default=True, metadata={"off": ("no_asr", "Never listen: words are given, or there are none.")}
     )
     cues: Literal["all", "voice", "none"] = "all"
+    speakers: Literal["auto", "none"] = "auto"
     longest: float = USUAL.hours
     largest: float = USUAL.megapixels
 

@@ -15,6 +15,10 @@ def describe_prediction(prediction: VideoPrediction) -> str:
         return "\n".join(failed)
     head = ["time (s)", "sentiment", "interval", "sure", *MODALITIES, "", "words"]
     rows = [_cells(u, prediction.low) for u in prediction.utterances]
+    if prediction.has_several_speakers:
+        head.insert(1, "speaker")
+        for row, u in zip(rows, prediction.utterances, strict=True):
+            row.insert(1, u.speaker)
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
     missing = {f"{m}: {why}" for u in prediction.utterances for m, why in u.missing.items()}

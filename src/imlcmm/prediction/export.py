@@ -1,6 +1,6 @@
 """Writing predictions in the formats that other programs read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,20 +113,20 @@ def _parquet(predictions: Sequence[VideoPrediction], path: Path) -> None:
 
 
 def _srt(prediction: VideoPrediction, path: Path) -> None:
-    write_text(path, write_srt(_captions(prediction)))
+    write_text(path, write_srt(_captions(prediction, name_in_words=True)))
 
 
 def _vtt(prediction: VideoPrediction, path: Path) -> None:
     write_text(path, write_vtt(_captions(prediction)))
 
 
-def _captions(prediction: VideoPrediction) -> list[Utterance]:
-    """Put the sentiment before the words."""
-    low = prediction.low
-    return [
-        Utterance(u.start, u.end, f"[{written(u.sentiment, low)}] {u.transcript}".strip())
-        for u in prediction.utterances
-    ]
+def _captions(prediction: VideoPrediction, *, name_in_words: bool = False) -> Iterator[Utterance]:
+    """Put the sentiment before the words, and name the speaker where there are several; SubRip has no tag for that."""
+    shown = prediction.has_several_speakers
+    for u in prediction.utterances:
+        name = u.speaker if shown else ""
+        said = f"{name}: {u.transcript}" if name and name_in_words else u.transcript
+        yield Utterance(u.start, u.end, f"[{written(u.sentiment, prediction.low)}] {said}".strip(), speaker=name)
 
 
 TABLES: dict[str, Callable[[Sequence[VideoPrediction], Path], None]] = {

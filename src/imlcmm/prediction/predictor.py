@@ -151,7 +151,9 @@ class Predictor:
         read = tuple(m for m in MODALITIES if m not in missing)
         start = utterance.start
         words = [word.shifted(start) for word in clip.words]
-        said = UtterancePrediction(start, utterance.end, clip.transcript, None, missing=missing, words=words)
+        said = UtterancePrediction(
+            start, utterance.end, clip.transcript, None, missing=missing, words=words, speaker=utterance.speaker
+        )
         if not read:
             return said
         arrays = to_arrays([clip], self.model.spec, read, self.model.means)

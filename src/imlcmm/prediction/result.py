@@ -9,6 +9,7 @@ from typing import Any
 from imlcmm.clean_text import clean_text, path_text
 from imlcmm.features.cue_names import CUES
 from imlcmm.features.feature_set import reasons
+from imlcmm.features.words.utterances import UNKNOWN
 from imlcmm.features.words.word import Word
 from imlcmm.types import MODALITIES
 
@@ -66,6 +67,7 @@ class UtterancePrediction:
         cues: What was measured of voice and face, by the names of `CUES` and in their units; no sentiment.
         missing: Why a modality was not read, or has no sentiment of its own.
         words: The words with the seconds from the start of the video.
+        speaker: Who speaks; "unknown" where others could be told, empty where nobody is named.
         doubts: Why what validation measured says nothing of this utterance, such as "few words".
     """
 
@@ -82,11 +84,13 @@ class UtterancePrediction:
     cues: Mapping[str, float] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[Word] = ()
+    speaker: str = ""
     doubts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Keep what is no writing out of everything that is made of this."""
         object.__setattr__(self, "transcript", clean_text(self.transcript))
+        object.__setattr__(self, "speaker", clean_text(self.speaker))
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
@@ -141,7 +145,8 @@ class VideoPrediction:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON can hold it."""
         utterances = [each.to_dict() for each in self.utterances]
-        return {**asdict(self), "path": path_text(self.path), "utterances": utterances, "usual_cues": self.usual_cues}
+        usual = {"usual_cues": self.usual_cues, "usual_cues_of_speakers": self.usual_cues_of_speakers}
+        return {**asdict(self), "path": path_text(self.path), "utterances": utterances, **usual}
 
     @classmethod
     def from_dict(cls, path: Path, said: Mapping[str, Any]) -> "VideoPrediction":
@@ -152,16 +157,36 @@ class VideoPrediction:
         """
         try:
             utterances = [UtterancePrediction.from_dict(each) for each in said["utterances"]]
-            own = {name: value for name, value in said.items() if name != "usual_cues"}
+            own = {name: value for name, value in said.items() if not name.startswith("usual_cues")}
             return cls(**{**own, "path": path, "utterances": utterances})
         except (KeyError, TypeError) as error:
             raise ValueError(f"holds no prediction ({error})") from error
 
     @property
+    def speakers(self) -> list[str]:
+        """Name those who speak, in the order in which they are first heard."""
+        return [name for name in dict.fromkeys(u.speaker for u in self.utterances) if name not in ("", UNKNOWN)]
+
+    @property
+    def has_several_speakers(self) -> bool:
+        """Tell whether it must be said who speaks."""
+        return len(self.speakers) > 1
+
+    @property
     def usual_cues(self) -> dict[str, float]:
-        """Give the median of each cue over the utterances, with which one compares: nobody smiles like anybody else."""
-        found = {name: [u.cues[name] for u in self.utterances if name in u.cues] for name in CUES}
-        return {name: round(median(values), 2) for name, values in found.items() if values}
+        """Give the median of each cue over all utterances."""
+        return _medians(self.utterances)
+
+    @property
+    def usual_cues_of_speakers(self) -> dict[str, dict[str, float]]:
+        """Give the medians of each speaker, with which one compares: nobody smiles like anybody else."""
+        return {name: _medians([u for u in self.utterances if u.speaker == name]) for name in self.speakers}
+
+    @property
+    def cues_over_median(self) -> list[dict[str, float]]:
+        """Give how far the cues of each utterance are from the medians of its speaker, of all if nobody is named."""
+        everybody, own = self.usual_cues, self.usual_cues_of_speakers
+        return [_over(u.cues, own.get(u.speaker, everybody)) for u in self.utterances]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -173,6 +198,7 @@ class VideoPrediction:
                 "file": path_text(self.path),
                 "start": each.start,
                 "end": each.end,
+                "speaker": each.speaker,
                 "sentiment": each.sentiment,
                 "low": each.interval[0] if each.interval else None,
                 "high": each.interval[1] if each.interval else None,
@@ -183,13 +209,18 @@ class VideoPrediction:
                 "missing": reasons(each.missing),
                 "transcript": each.transcript,
                 **{f"{name} ({CUES[name]})": each.cues.get(name) for name in usual},
-                **{f"{name} over median": _over(each.cues.get(name), middle) for name, middle in usual.items()},
+                **{f"{name} over median": over.get(name) for name in usual},
                 "failure": "",
             }
-            for each in self.utterances
+            for each, over in zip(self.utterances, self.cues_over_median, strict=True)
         ]
         return said + failed
 
 
-def _over(value: float | None, middle: float) -> float | None:
-    return None if value is None else round(value - middle, 2)
+def _medians(utterances: Sequence[UtterancePrediction]) -> dict[str, float]:
+    found = {name: [u.cues[name] for u in utterances if name in u.cues] for name in CUES}
+    return {name: round(median(values), 2) for name, values in found.items() if values}
+
+
+def _over(cues: Mapping[str, float], middle: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(cues[name] - usual, 2) for name, usual in middle.items() if name in cues}

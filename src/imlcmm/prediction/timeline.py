@@ -13,7 +13,7 @@ from imlcmm.files import write_figure
 from imlcmm.prediction.result import VideoPrediction
 from imlcmm.types import MODALITIES
 
-_COLOURS, _CUE = "RdYlGn", "#5b7aa9"
+_COLOURS, _CUE, _SPEAKERS = "RdYlGn", "#5b7aa9", "Pastel1"
 _REACH = {"dB": 3.0, "Hz": 20.0, "words/s": 1.0, "%": 10.0, "°": 5.0}
 """What a lane shows at least to both sides, in each unit, so that nothing looks like much."""
 
@@ -21,7 +21,8 @@ _REACH = {"dB": 3.0, "Hz": 20.0, "words/s": 1.0, "%": 10.0, "°": 5.0}
 def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
     """Draw the fused sentiment with its interval, a strip for each modality that has numbers, and a lane for each cue.
 
-    Cues are what was measured, each against its median in the recording; they are no sentiment.
+    Cues are what was measured, each against its speaker's median in the recording; they are no sentiment. Where several
+    speak, a strip says who.
 
     Args:
         prediction: What was said of the file.
@@ -29,15 +30,18 @@ def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
     """
     heard = [m for m in MODALITIES if any(m in u.unimodal for u in prediction.utterances)]
     usual = prediction.usual_cues
-    heights = [2.6, *([0.35 * len(heard)] if heard else []), *[0.55] * len(usual)]
+    named = prediction.has_several_speakers
+    heights = [2.6, *([0.25] if named else []), *([0.35 * len(heard)] if heard else []), *[0.55] * len(usual)]
     figure = Figure(figsize=(10, sum(heights) + 0.9), layout="constrained")
     FigureCanvasAgg(figure)
     panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
     _draw_fused(panels[0], prediction)
+    if named:
+        _draw_speakers(panels[1], prediction)
     if heard:
-        _draw_strips(panels[1], prediction, heard)
+        _draw_strips(panels[1 + named], prediction, heard)
     for axes, (name, middle) in zip(panels[len(panels) - len(usual) :], usual.items(), strict=True):
-        _draw_cue(axes, prediction, name, middle)
+        _draw_cue(axes, prediction, name, "own median" if named else f"median {middle:.3g} {CUES[name]}")
     panels[-1].set_xlabel("seconds")
     figure.suptitle(f"{path_text(prediction.path.name)} · {prediction.model}")
     write_figure(path, figure)
@@ -73,6 +77,19 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
         axes.set_xlim(prediction.utterances[0].start, prediction.utterances[-1].end)
 
 
+def _draw_speakers(axes: Axes, prediction: VideoPrediction) -> None:
+    """Draw a field in the speaker's colour for each utterance, grey where nobody is known; each turn is named once."""
+    paint = mpl.colormaps[_SPEAKERS]
+    colours = {name: paint(place % paint.N) for place, name in enumerate(prediction.speakers)}
+    before = ""
+    for u in prediction.utterances:
+        axes.broken_barh([(u.start, u.end - u.start)], (0, 1), facecolor=colours.get(u.speaker, "0.9"))
+        if u.speaker in colours and u.speaker != before:
+            axes.text(u.start, 0.5, f" {u.speaker}", va="center", fontsize=7, clip_on=True, parse_math=False)
+        before = u.speaker
+    axes.set(yticks=[0.5], yticklabels=["speaker"], ylim=(0, 1))
+
+
 def _draw_strips(axes: Axes, prediction: VideoPrediction, heard: list[str]) -> None:
     """Draw a coloured field for each modality of each utterance; grey where it says nothing, framed on conflict."""
     paint = mpl.colormaps[_COLOURS]
@@ -86,15 +103,16 @@ def _draw_strips(axes: Axes, prediction: VideoPrediction, heard: list[str]) -> N
     axes.set(yticks=range(len(heard)), yticklabels=heard, ylim=(len(heard) - 0.5, -0.5))
 
 
-def _draw_cue(axes: Axes, prediction: VideoPrediction, name: str, middle: float) -> None:
-    """Draw how far a cue is from its median in each utterance."""
-    known = [u for u in prediction.utterances if name in u.cues]
-    away = [u.cues[name] - middle for u in known]
-    axes.bar([u.start for u in known], away, [u.end - u.start for u in known], align="edge", color=_CUE, linewidth=0)
+def _draw_cue(axes: Axes, prediction: VideoPrediction, name: str, middle: str) -> None:
+    """Draw how far a cue is from the speaker's median, which is told in words, in each utterance."""
+    pairs = zip(prediction.utterances, prediction.cues_over_median, strict=True)
+    known = [(u, over[name]) for u, over in pairs if name in over]
+    starts, away = [u.start for u, _ in known], [over for _, over in known]
+    axes.bar(starts, away, [u.end - u.start for u, _ in known], align="edge", color=_CUE, linewidth=0)
     axes.axhline(0, color="0.6", linewidth=0.6)
     unit = CUES[name]
     reach = max([_REACH[unit], *map(abs, away)])
-    axes.set(ylim=(-1.1 * reach, 1.1 * reach), yticks=[0], yticklabels=[f"{name}\nmedian {middle:.3g} {unit}"])
+    axes.set(ylim=(-1.1 * reach, 1.1 * reach), yticks=[0], yticklabels=[f"{name}\n{middle}"])
     axes.tick_params(axis="y", length=0, labelsize=7)
     axes.annotate(f"±{reach:.2g} {unit}", (1.005, 0.5), xycoords="axes fraction", va="center", fontsize=7, color="0.4")
     axes.spines[["top", "right"]].set_visible(False)

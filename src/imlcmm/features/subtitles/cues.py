@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from imlcmm.clean_text import clean_text
 from imlcmm.errors import MediaError
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word, join_words, time_words
 
 _BREAK = (None, "\n")
+_LONGEST_NAME = 100
 
 
 class Line(NamedTuple):
@@ -26,17 +28,25 @@ class Line(NamedTuple):
 
 
 class Cue(NamedTuple):
-    """What is shown from one second to another; lines without words are left out."""
+    """What is shown from one second to another; lines without words are left out.
+
+    Attributes:
+        start: Second from which on it is shown.
+        end: Second up to which it is shown.
+        lines: What is shown.
+        speaker: Who says it, if the file names one.
+    """
 
     start: float
     end: float
     lines: tuple[Line, ...]
+    speaker: str = ""
 
     def utterance(self) -> Utterance:
         """Join the lines; the words have times where times stand inside."""
         text = join_words(line.text for line in self.lines)
         if not any(line.pieces for line in self.lines):
-            return Utterance(self.start, self.end, text)
+            return Utterance(self.start, self.end, text, speaker=self.speaker)
         timed = [(self.start, "")]
         for begin, said in (piece for line in self.lines for piece in (*(line.pieces or ((None, line.text),)), _BREAK)):
             latest, before = timed[-1]
@@ -46,7 +56,7 @@ class Cue(NamedTuple):
                 timed.append((min(max(latest, begin), self.end), said))
         ends = [*(begin for begin, _ in timed[1:]), self.end]
         words = time_words(Word(said, begin, end) for (begin, said), end in zip(timed, ends, strict=True))
-        return Utterance(self.start, self.end, text, tuple(words))
+        return Utterance(self.start, self.end, text, tuple(words), speaker=self.speaker)
 
 
 def stamped_line(
@@ -65,6 +75,11 @@ def stamped_line(
     parts = [plain(part) for part in (first, *rest[1::2])]
     said = " ".join("".join(parts).split())
     return Line(said, tuple(zip(begins, parts, strict=True)) if rest and said else ())
+
+
+def speaker_name(written: str) -> str:
+    """Put the name of a speaker, as a file writes it, on one line of ordinary length."""
+    return " ".join(clean_text(written).split())[:_LONGEST_NAME].strip()
 
 
 def check_order(start: float, end: float, line: str, number: int, path: Path) -> None:

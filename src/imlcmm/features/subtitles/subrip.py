@@ -7,13 +7,14 @@ from pathlib import Path
 
 from imlcmm.clean_text import clean_text
 from imlcmm.errors import MediaError
-from imlcmm.features.subtitles.cues import Cue, check_order, stamped_line
+from imlcmm.features.subtitles.cues import Cue, check_order, speaker_name, stamped_line
 
 _TIME = r"(?:\d{1,4}:)?[0-5]?\d:[0-5]?\d(?:[.,]\d{1,3})?"
 _TIMES = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
 _LIKE_TIMES = re.compile(r".*\d:.*-->|.*-->.*\d:|\s*\d+:\d+(:\d+)?[.,]\d+\s")
 _STAMP = re.compile(rf"<({_TIME})>")
 _TAGS = re.compile(r"</?(?:i|b|u|s|c|v|font|ruby|rt|lang)(?:[\s.][^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
@@ -60,7 +61,14 @@ def _cues(lines: list[str], path: Path, *, is_vtt: bool) -> Iterator[Cue]:
                 raise _broken(lines, place, path)
         plain = _webvtt_text if is_vtt else _text
         said = (stamped_line(line, _STAMP, _seconds, plain) for line in lines[number + 1 : end])
-        yield Cue(start, stop, tuple(line for line in said if line.text))
+        speaker = _speaker(lines[number + 1 : end])
+        yield Cue(start, stop, tuple(line for line in said if line.text), speaker)
+
+
+def _speaker(lines: list[str]) -> str:
+    """Read who speaks from the voice tags of a cue; nobody is named where there are two."""
+    names = {speaker_name(html.unescape(name)) for line in lines for name in _VOICE.findall(line)}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _has_name(lines: list[str], number: int, is_vtt: bool) -> bool:

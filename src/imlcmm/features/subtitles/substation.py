@@ -8,7 +8,7 @@ from pysubs2 import SSAEvent, SSAFile
 from pysubs2.formats.substation import parse_tags
 
 from imlcmm.errors import MediaError
-from imlcmm.features.subtitles.cues import Cue, Line, check_order
+from imlcmm.features.subtitles.cues import Cue, Line, check_order, speaker_name
 
 _SECTION = re.compile(r"\s*\[([^]]*)\]\s*")
 _USUAL = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
@@ -20,7 +20,7 @@ def substation_cues(lines: list[str], path: Path) -> list[Cue]:
     Raises:
         MediaError: If there are no events, or one of them is broken; it names the line.
     """
-    cues = list(dict.fromkeys(_cues(lines, path)))
+    cues = list({(cue.start, cue.end, cue.lines): cue for cue in _cues(lines, path)}.values())
     if not cues and any(line.strip() for line in lines) and not any("[events]" in line.lower() for line in lines):
         raise MediaError(f"{path} has no [Events], as subtitles of SubStation do: check the file")
     return cues
@@ -55,7 +55,8 @@ def _cue(cells: dict[str, str], line: str, number: int, path: Path) -> Cue:
     start, end = max(0, event.start) / 1000, max(0, event.end) / 1000
     check_order(start, end, line, number, path)
     texts = (" ".join(text.split()) for text in _without_drawings(event).splitlines())
-    return Cue(start, end, tuple(Line(text) for text in texts if text))
+    speaker = speaker_name(cells.get("name", "") or cells.get("actor", ""))
+    return Cue(start, end, tuple(Line(text) for text in texts if text), speaker)
 
 
 def _without_drawings(event: SSAEvent) -> str:

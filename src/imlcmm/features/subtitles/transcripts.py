@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imlcmm.clean_text import clean_text
 from imlcmm.errors import MediaError
-from imlcmm.features.subtitles.cues import Cue
+from imlcmm.features.subtitles.cues import Cue, speaker_name
 from imlcmm.features.subtitles.lyrics import lyrics_cues
 from imlcmm.features.subtitles.rolling import unrolled
 from imlcmm.features.subtitles.subrip import subrip_cues, webvtt_cues
@@ -81,8 +81,8 @@ def read_transcript(path: Path) -> list[Utterance] | str:
             encoding that `read_text` reads.
 
     Returns:
-        The subtitles in order of time, without markup and those without words, and with the times of words where the
-        file has them; of plain text, the text.
+        The subtitles in order of time, without markup and those without words, and with the times of words and the
+        speakers' names where the file has them; of plain text, the text.
 
     Raises:
         MediaError: If the file cannot be read, or a subtitle is broken; it names the line.
@@ -107,16 +107,20 @@ def write_srt(utterances: Iterable[Utterance]) -> str:
 
 
 def write_vtt(utterances: Iterable[Utterance]) -> str:
-    """Write utterances as WebVTT; those without text are left out."""
-    return "WEBVTT\n\n" + "\n".join(_cues(utterances, ".", lambda line: html.escape(line, quote=False)))
+    """Write utterances as WebVTT, a voice tag before those whose speaker is named; those without text are left out."""
+    cues = _cues(utterances, ".", lambda line: html.escape(line, quote=False), lambda name: f"<v {name}>")
+    return "WEBVTT\n\n" + "\n".join(cues)
 
 
-def _cues(utterances: Iterable[Utterance], mark: str, escape: Callable[[str], str]) -> Iterator[str]:
+def _cues(
+    utterances: Iterable[Utterance], mark: str, escape: Callable[[str], str], voice: Callable[[str], str] | None = None
+) -> Iterator[str]:
     for one in utterances:
         lines = [escape(" ".join(line.split())) for line in clean_text(one.text).splitlines() if line.strip()]
         if lines:
             times = f"{_clock(one.start, mark)} --> {_clock(one.end, mark)}"
-            yield "\n".join([times, *lines]) + "\n"
+            tag = voice(escape(speaker_name(one.speaker))) if voice and one.speaker else ""
+            yield "\n".join([times, tag + lines[0], *lines[1:]]) + "\n"
 
 
 def _clock(seconds: float, mark: str) -> str:

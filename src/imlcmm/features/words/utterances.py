@@ -14,6 +14,8 @@ from imlcmm.features.words.word import Word, join_words
 _SENTENCE_END = re.compile(r"(?:[。！？!?．]|(?<!\.)\.)[\"'”’»」』）)\]]*$")
 _ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e."})
 
+UNKNOWN = "unknown"
+
 
 class Utterance(NamedTuple):
     """A stretch of speech.
@@ -24,6 +26,7 @@ class Utterance(NamedTuple):
         text: What is said; empty where no words are known.
         words: The words in time, where their times are known.
         language: Code such as zh or en; empty if unknown.
+        speaker: Who speaks; `UNKNOWN` where others can be told, empty where nobody is named.
     """
 
     start: float
@@ -31,6 +34,7 @@ class Utterance(NamedTuple):
     text: str
     words: tuple[Word, ...] = ()
     language: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,8 @@ def _partner(utterances: list[Utterance], place: int, cutting: Cutting) -> int |
 def _joined(first: Utterance, second: Utterance) -> Utterance:
     text = join_words(part for part in (first.text, second.text) if part)
     language = first.language or second.language
-    return Utterance(first.start, max(first.end, second.end), text, first.words + second.words, language)
+    speaker = first.speaker if first.speaker == second.speaker else ""
+    return Utterance(first.start, max(first.end, second.end), text, first.words + second.words, language, speaker)
 
 
 def _utterance(words: Sequence[Word], language: str) -> Utterance:

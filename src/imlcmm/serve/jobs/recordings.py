@@ -13,7 +13,7 @@ from imlcmm.serve.state.tables import CANCELLED, DONE, FAILED, RUNNING, WAITING,
 from imlcmm.serve.state.workspace import Workspace
 from imlcmm.serve.work.tasks import PreviewTask, ScoreTask, Span
 
-_IN_COLUMNS = ("start", "end", "transcript", "sentiment", "confidence", "agreement")
+_IN_COLUMNS = ("start", "end", "transcript", "speaker", "sentiment", "confidence", "agreement")
 
 
 class ScoreWork:
@@ -71,7 +71,7 @@ class ScoreWork:
         for said in cut:
             row = SpokenUtterance(
                 recording_id=recording.id, start=said["start"], end=said["end"], transcript=said["text"],
-                content={"words": said["words"]},
+                speaker=said["speaker"], content={"words": said["words"]},
             )  # fmt: skip
             session.add(row)
             session.flush()
@@ -115,7 +115,7 @@ class PreviewWork:
 def span_of(utterance: SpokenUtterance) -> Span:
     """Give what a worker needs to score an utterance."""
     words = [Word(**word) for word in utterance.content.get("words", ())]
-    return Span(utterance.start, utterance.end, utterance.transcript, words)
+    return Span(utterance.start, utterance.end, utterance.transcript, words, utterance.speaker)
 
 
 def prediction_of(utterance: SpokenUtterance) -> UtterancePrediction:

@@ -25,7 +25,7 @@ class Scorer:
 
     def score(self, task: ScoreTask, tell: Tell) -> None:
         """Tell what the file holds, cut it if nobody has, and score its utterances."""
-        utterances = [Utterance(s.start, s.end, s.text, tuple(s.words)) for s in task.spans or ()]
+        utterances = [Utterance(s.start, s.end, s.text, tuple(s.words), speaker=s.speaker) for s in task.spans or ()]
         begun = 0.0 if task.spans is not None else _CUTTING
 
         def reached(second: float) -> None:
@@ -76,4 +76,5 @@ def _plain(utterance: Utterance) -> dict[str, object]:
         "end": utterance.end,
         "text": utterance.text,
         "words": [word._asdict() for word in utterance.words],
+        "speaker": utterance.speaker,
     }

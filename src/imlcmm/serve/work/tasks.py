@@ -27,6 +27,7 @@ class Span:
     end: float
     text: str
     words: Sequence[Word] = ()
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
