@@ -199,6 +199,28 @@ def test_the_order_of_the_fields_is_the_files(tmp_path):
     assert read(tmp_path, "a.ssa", old) == [(1.0, 2.0, "One")]
 
 
+def speakers(tmp_path, name, content):
+    return [one.speaker for one in read_transcript(written(tmp_path, name, content))]
+
+
+def test_voice_tags_name_who_speaks(tmp_path):
+    content = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna>Hi</v>\n\n00:02.000 --> 00:03.000\n<v.loud.old  Bo &amp;\tCo>Hi\nyou"
+        "\n\n00:03.000 --> 00:04.000\n<v Anna>Bye</v>\n<v Bo>Bye</v>\n\n00:04.000 --> 00:05.000\n<v>Who?\n\n"
+        f"00:05.000 --> 00:06.000\n<v {'x' * 5000}>long\n"
+    )
+    assert speakers(tmp_path, "a.vtt", content) == ["Anna", "Bo & Co", "", "", "x" * 100]
+    assert speakers(tmp_path, "a.srt", "1\n00:00:01,000 --> 00:00:02,000\n<v Anna>Hi\n") == ["Anna"]
+
+
+def test_substation_names_who_speaks(tmp_path):
+    line = "Dialogue: 0,0:00:01.00,0:00:02.00,Default,{},0,0,0,,Hi {}\n"
+    events = "[Events]\nFormat: Layer, Start, End, Style, {}, MarginL, MarginR, MarginV, Effect, Text\n"
+    said = line.format(" Anna ", 1) + line.format("", 2) + line.format("Bo", 3)
+    for field in ("Name", "Actor"):
+        assert speakers(tmp_path, "a.ass", events.format(field) + said) == ["Anna", "", "Bo"]
+
+
 def test_lyrics(tmp_path):
     assert read(tmp_path, "a.lrc", LYRICS) == [
         (1.0, 3.0, "First, and again"),

@@ -162,6 +162,13 @@ def test_writes_what_players_read():
     )
 
 
+@pytest.mark.parametrize("name", ["Anna", "Bo & Co", "<b>", "小明", "A --> B"])
+def test_who_speaks_is_written_into_the_voice_tag(tmp_path, name):
+    found = [Utterance(1.0, 2.0, "Hi\nyou", speaker=name), Utterance(2.0, 3.0, "Bye")]
+    assert [one.speaker for one in read(tmp_path, "a.vtt", write_vtt(found))] == [name, ""]
+    assert write_srt(found) == write_srt(one._replace(speaker="") for one in found)
+
+
 CUES = st.lists(
     st.tuples(
         st.integers(0, 9_000_000),

@@ -172,6 +172,61 @@ def test_cues_are_told_with_their_units_and_against_the_median(video, tmp_path):
     assert VideoPrediction.from_dict(video.path, stored).usual_cues == video.usual_cues
 
 
+@pytest.fixture
+def talk(video):
+    """Anna's voice is high, Bo's low; nobody knows who says the last."""
+    said = [
+        UtterancePrediction(float(n), n + 1.0, f"turn {n}", 0.4, cues={"pitch": pitch}, speaker=name)
+        for n, (name, pitch) in enumerate(
+            [("Anna", 200.0), ("Bo", 100.0), ("Anna", 220.0), ("Bo", 110.0), ("unknown", 150.0)]
+        )
+    ]
+    return replace(video, utterances=said)
+
+
+def test_several_speakers_are_named_everywhere(talk, tmp_path):
+    assert talk.speakers == ["Anna", "Bo"]
+    assert list(table([talk])["speaker"]) == ["Anna", "Bo", "Anna", "Bo", "unknown"]
+    for ending in ("json", "srt", "vtt"):
+        export([talk], tmp_path / f"x.{ending}")
+    (stored,) = json.loads((tmp_path / "x.json").read_text())
+    assert VideoPrediction.from_dict(talk.path, stored).speakers == ["Anna", "Bo"]
+    assert "[+0.40] Anna: turn 0" in (tmp_path / "x.srt").read_text()
+    assert "<v Anna>[+0.40] turn 0" in (tmp_path / "x.vtt").read_text()
+    lines = describe_prediction(talk).splitlines()
+    assert lines[1].split()[:4] == ["time", "(s)", "speaker", "sentiment"]
+    assert lines[2].split()[:3] == ["0.0-1.0", "Anna", "+0.40"]
+    draw_timeline(talk, tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 5000
+
+
+def test_speakers_have_tiers_of_their_own(talk, tmp_path):
+    elan = pytest.importorskip("pympi.Elan")
+    export([talk], tmp_path / "x.eaf")
+    tiers = elan.Eaf(str(tmp_path / "x.eaf"))
+    assert len(tiers.get_annotation_data_for_tier("utterances")) == 5
+    assert [found[2] for found in tiers.get_annotation_data_for_tier("utterances Anna")] == ["turn 0", "turn 2"]
+    assert tiers.get_parameters_for_tier("utterances Bo")["PARTICIPANT"] == "Bo"
+    assert "utterances unknown" in tiers.get_tier_names()
+
+
+def test_one_speaker_is_named_in_tables_alone(talk, tmp_path):
+    one = replace(talk, utterances=[replace(u, speaker=u.speaker.replace("Bo", "Anna")) for u in talk.utterances])
+    for ending in ("srt", "vtt", "eaf"):
+        export([one], tmp_path / f"x.{ending}")
+        assert "Anna" not in (tmp_path / f"x.{ending}").read_text()
+    assert "speaker" not in describe_prediction(one)
+    assert table([one])["speaker"][0] == "Anna"
+
+
+def test_cues_are_compared_with_the_speakers_own_median(talk, tmp_path):
+    assert talk.usual_cues == {"pitch": 150.0}
+    assert talk.usual_cues_of_speakers == {"Anna": {"pitch": 210.0}, "Bo": {"pitch": 105.0}}
+    assert list(table([talk])["pitch over median"]) == [-10.0, -5.0, 10.0, 5.0, 0.0]
+    export([talk], tmp_path / "x.eaf")
+    assert "200 (-10)" in (tmp_path / "x.eaf").read_text()
+
+
 def test_the_picture_is_drawn(video, tmp_path):
     draw_timeline(video, tmp_path / "x.png")
     assert (tmp_path / "x.png").stat().st_size > 5000

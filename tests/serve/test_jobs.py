@@ -13,7 +13,7 @@ from imlcmm.serve.jobs.queue import add_job
 from imlcmm.serve.state.tables import RUNNING, Job, Recording
 
 SUBTITLES = (
-    "1\n00:00:00,000 --> 00:00:01,000\nwhat a wonderful day\n\n2\n00:00:01,200 --> 00:00:02,000\nthis is awful\n"
+    "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Anna>what a wonderful day\n\n00:01.200 --> 00:02.000\n<v Bo>this is awful\n"
 )
 
 
@@ -38,7 +38,7 @@ def test_the_way_of_a_recording(scoring, tmp_path, subtests):
     path = make_clip(tmp_path / "day.mp4", Picture(np.zeros((20, 48, 64, 3), "uint8"), rate=10), Sound(voice()))
     number = send_file(scoring, path)
     wait_for(scoring, number)
-    place = f"/api/v1/recordings/{number}/transcript?name=day.srt"
+    place = f"/api/v1/recordings/{number}/transcript?name=day.vtt"
     assert scoring.put(place, content=SUBTITLES).status_code == 200
     scored = wait_for(scoring, number)
     first, second = scored["utterance_list"]
@@ -48,16 +48,19 @@ def test_the_way_of_a_recording(scoring, tmp_path, subtests):
         assert (scored["has_picture"], scored["has_sound"]) == (True, True)
         assert scored["duration"] == pytest.approx(2.0, abs=0.2)
         assert (first["transcript"], second["transcript"]) == ("what a wonderful day", "this is awful")
+        assert (first["speaker"], second["speaker"]) == ("Anna", "Bo")
         assert first["sentiment"] > 0 > second["sentiment"]
         assert first["interval"][0] <= first["sentiment"] <= first["interval"][1]
         assert first["missing"]["audio"] == "the model was trained without it"
         assert set(first["cues"]) >= {"loudness", "pauses"}
         assert first["words"][0]["text"] == "what"
 
-    with subtests.test("a correction scores that utterance alone"):
-        scoring.patch(f"/api/v1/utterances/{first['id']}", json={"transcript": "what a terrible, sad day"})
+    with subtests.test("a correction scores that utterance alone, and a corrected name stays"):
+        correction = {"transcript": "what a terrible, sad day", "speaker": "Ann"}
+        scoring.patch(f"/api/v1/utterances/{first['id']}", json=correction)
         changed, same = wait_for(scoring, number)["utterance_list"]
         assert changed["sentiment"] < 0
+        assert changed["speaker"] == "Ann"
         assert same == second
 
     with subtests.test("two halves are scored after a cut"):

@@ -1,6 +1,5 @@
 """Which utterances are of one voice."""
 
-
 import numpy as np
 from jaxtyping import Float
 from scipy.cluster.hierarchy import fcluster, linkage
