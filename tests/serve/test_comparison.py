@@ -43,6 +43,12 @@ def test_speakers_are_told_apart(client, add):
     for utterance, name in zip(ids, ["Ann", "Ben", "Ben"], strict=True):
         client.patch(f"/api/v1/utterances/{utterance}", json={"speaker": name})
     assert compare(client, a="all").json()["a"]["speakers"] == pytest.approx({"Ann": -0.6, "Ben": 0.5})
+    for utterance, name in zip(ids, ["A", "unknown", "B"], strict=True):
+        client.patch(f"/api/v1/utterances/{utterance}", json={"speaker": name})
+    one = compare(client, a=f"recording:{number}").json()["a"]["speakers"]
+    assert one == pytest.approx({"A of a.mp4": -0.6, "B of a.mp4": 0.6})
+    add("b.mp4")
+    assert compare(client, a="all").json()["a"]["speakers"] == {}
 
 
 @pytest.mark.parametrize(

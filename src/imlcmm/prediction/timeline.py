@@ -16,6 +16,8 @@ from imlcmm.types import MODALITIES
 _COLOURS, _CUE, _SPEAKERS = "RdYlGn", "#5b7aa9", "Pastel1"
 _REACH = {"dB": 3.0, "Hz": 20.0, "words/s": 1.0, "%": 10.0, "°": 5.0}
 """What a lane shows at least to both sides, in each unit, so that nothing looks like much."""
+_TURNS = 60
+"""How many turns there is room to name."""
 
 
 def draw_timeline(prediction: VideoPrediction, path: Path) -> None:
@@ -78,13 +80,14 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
 
 
 def _draw_speakers(axes: Axes, prediction: VideoPrediction) -> None:
-    """Draw a field in the speaker's colour for each utterance, grey where nobody is known; each turn is named once."""
+    """Draw a field in the speaker's colour for an utterance, grey where nobody is known, and names where there is room."""
     paint = mpl.colormaps[_SPEAKERS]
     colours = {name: paint(place % paint.N) for place, name in enumerate(prediction.speakers)}
+    room = (prediction.utterances[-1].end - prediction.utterances[0].start) / _TURNS
     before = ""
     for u in prediction.utterances:
         axes.broken_barh([(u.start, u.end - u.start)], (0, 1), facecolor=colours.get(u.speaker, "0.9"))
-        if u.speaker in colours and u.speaker != before:
+        if u.speaker in colours and u.speaker != before and u.end - u.start > room:
             axes.text(u.start, 0.5, f" {u.speaker}", va="center", fontsize=7, clip_on=True, parse_math=False)
         before = u.speaker
     axes.set(yticks=[0.5], yticklabels=["speaker"], ylim=(0, 1))

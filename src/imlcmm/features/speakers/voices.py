@@ -22,17 +22,17 @@ def tell_voices(vectors: Float[np.ndarray, "utterances width"], seconds: Float[n
     """Name the voice of each utterance: A, B, … in the order in which they are first heard.
 
     Utterances are grouped by average linkage on the cosine; then every one is compared with the groups' means. What
-    is too short, like no voice, or as like another is unknown.
+    is too short, like no voice, or as like another is unknown. Where fewer than two voices are found, nobody is named.
 
     Args:
         vectors: Of length 1 each; those of utterances shorter than `SHORTEST` are not looked at.
         seconds: How long somebody speaks in each.
 
     Returns:
-        A name each: a letter, `UNKNOWN`, or empty where nobody speaks or no voice is found at all.
+        A name each: a letter, `UNKNOWN`, or empty where nobody speaks or is named.
     """
     centres = _centres(vectors, seconds)
-    if not len(centres):
+    if len(centres) < 2:
         return [""] * len(seconds)
     letters: dict[int, str] = {}
     names = []

@@ -1,6 +1,6 @@
 """Two recordings, or collections of them, side by side."""
 
-from collections.abc import Sequence
+import re
 from typing import Annotated
 
 import numpy as np
@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from imlcmm.evaluation.statistics import interval
+from imlcmm.features.words.utterances import UNKNOWN
 from imlcmm.serve.api import schemas
 from imlcmm.serve.api.errors import refuse
 from imlcmm.serve.api.recordings import find_recording
@@ -21,6 +22,7 @@ router = APIRouter(tags=["comparison"])
 _TENTHS, _RESAMPLES, _FEWEST = 10, 1000, 5
 _NEAR_NEUTRAL = 0.1
 """Half the width of what counts as neutral, as a share of the way from neutral to the scale's end (CH-SIMS: ±.1)."""
+_LETTERS = re.compile("[A-Z]{1,2}")
 Which = Annotated[str, Query(pattern=r"^(recording:\d{1,12}|collection:.{1,200}|all)$")]
 
 
@@ -105,12 +107,18 @@ class _Side:
             histogram=[float(count) / len(self.values) for count in counts],
             over_time=[self._mean_where(tenths == tenth) for tenth in range(_TENTHS)],
             conflicts=float(np.mean(conflicts)) if conflicts else None,
-            speakers=self._speakers([u.speaker for u in self.utterances]),
+            speakers=self._speakers(),
         )
 
     def _mean_where(self, rows: np.ndarray) -> float | None:
         return self.mean(rows) if rows.any() else None
 
-    def _speakers(self, names: Sequence[str]) -> dict[str, float]:
-        told = np.array(names)
-        return {name: self.mean(told == name) for name in sorted(set(names)) if name}
+    def _speakers(self) -> dict[str, float]:
+        told = np.array([self._known(u.speaker) for u in self.utterances])
+        return {name: self.mean(told == name) for name in sorted({*told.tolist()}) if name}
+
+    def _known(self, name: str) -> str:
+        """Give a name as it holds beyond its recording: A of one is not A of another."""
+        if _LETTERS.fullmatch(name):
+            return f"{name} of {self.name}" if len(self.recordings) == 1 else ""
+        return "" if name == UNKNOWN else name
