@@ -80,7 +80,7 @@ def _draw_fused(axes: Axes, prediction: VideoPrediction) -> None:
 
 
 def _draw_speakers(axes: Axes, prediction: VideoPrediction) -> None:
-    """Draw a field in the speaker's colour for an utterance, grey where nobody is known, and names where there is room."""
+    """Draw a field in the speaker's colour for an utterance, grey where nobody is known, with names where they fit."""
     paint = mpl.colormaps[_SPEAKERS]
     colours = {name: paint(place % paint.N) for place, name in enumerate(prediction.speakers)}
     room = (prediction.utterances[-1].end - prediction.utterances[0].start) / _TURNS
