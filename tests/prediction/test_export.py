@@ -26,7 +26,7 @@ def video():
         (Moment("audio", 0.0, 1.0, 2.5),), (Contribution("很好", 0.0, 1.0, 0.25),), {"pitch": 180.0, "smile": 20.0},
         {"vision": "no face is seen"}, (
             Word("真", 0.2, 0.5), Word("好", 0.5, 1.0),
-        ), ("few words",),
+        ), doubts=("few words",),
     )  # fmt: skip
     return VideoPrediction(Path("clip.mp4"), "model", -1.0, 1.0, (happy, UtterancePrediction(2.5, 4.0, "", None)))
 
