@@ -12,6 +12,7 @@ from imlcmm.features.text.encoder import TextFeatures
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import Word
 from imlcmm.prediction.batching import to_arrays
+from imlcmm.prediction.contributions import TRIED
 from imlcmm.prediction.moments import moments
 from imlcmm.prediction.networks.network import Scores
 from imlcmm.prediction.predictor import UNPROVEN, UNTRAINED, Predictor
@@ -40,7 +41,7 @@ class Extracts(ClipExtractor):
     """An extractor of which only the description is needed."""
 
     def __init__(self, sets):
-        self.sets = sets
+        self.sets, self.text = sets, None
 
     @property
     def feature_sets(self):
@@ -171,33 +172,67 @@ class Adds(Says):
         return Scores((clips.sequences["text"][..., 0] * clips.masks["text"]).sum(1))
 
 
+class ReadsAnew(Extracts):
+    """An extractor that knows what some texts are worth."""
+
+    def __init__(self, worth):
+        super().__init__(SETS)
+        self.worth, self.read = worth, []
+        self.text = self
+
+    def __call__(self, texts):
+        self.read += texts
+        return [TextFeatures(np.full((1, 2), self.worth[t] / 4), np.zeros((1, 3), int), ("",), SPAN) for t in texts]
+
+
+SPAN = np.zeros((1, 2), int)
+
+
 @pytest.mark.parametrize(
-    ("said", "spans", "states", "named"),
+    ("said", "spans", "states", "worth", "named"),
     [
         (
             "not good, really!",
             [(0, 0), (0, 3), (4, 8), (8, 9), (10, 13), (13, 16), (16, 17), (0, 0)],
             [0.0, -0.6, 0.3, 0.9, 0.1, 0.1, 0.9, 0.0],
-            [("not", -0.6), ("good", 0.3), ("really", 0.2)],
+            {"good, really!": 3.1, "not , really!": 1.6, "not good, !": 1.9},
+            [("not", -1.4), ("really", -0.2)],
         ),
         (
             "很不喜欢。",
             [(0, 0), (0, 1), (1, 2), (2, 4), (4, 5), (0, 0)],
             [0, 0.01, -0.5, 0.4, 0.2, 0],
-            [("不", -0.5), ("喜欢", 0.4)],
+            {"不喜欢。": 0.11, "很喜欢。": 1.11, "很不。": -0.29},
+            [("不", -1.0), ("喜欢", 0.4)],
         ),
     ],
 )
-def test_words_that_change_the_sentiment_are_named_and_punctuation_never(said, spans, states, named):
+def test_words_without_which_the_text_says_something_else_are_named_and_punctuation_never(
+    said, spans, states, worth, named
+):
     values = np.zeros((len(spans), 2), np.float32)
     values[:, 0] = np.array(states) / 4
     times = np.where(np.array(spans)[:, :1] < np.array(spans)[:, 1:], np.array(spans) / 10, np.nan)
     text = TextFeatures(values, np.zeros((len(spans), 3), int), ("",) * len(spans), np.array(spans))
     given = clip("text")._replace(transcript=said, features={"text": Features(values, times)}, text=text)
-    found = Predictor(Adds(), Extracts(SETS), "it").score(Utterance(10.0, 11.0, said), given).contributions
+    found = Predictor(Adds(), ReadsAnew(worth), "it").score(Utterance(10.0, 11.0, said), given).contributions
     assert [(each.word, round(4 * each.change, 2)) for each in found] == named
     begin, end = spans[1] if said.startswith("not") else spans[2]
     assert (found[0].start, found[0].end) == pytest.approx((10 + begin / 10, 10 + end / 10))
+
+
+def test_of_a_long_text_the_likely_words_are_tried():
+    said = " ".join(f"w{i:02}" for i in range(40))
+    spans = np.array([(4 * i, 4 * i + 3) for i in range(40)])
+    values = np.zeros((40, 2), np.float32)
+    values[5:20, 0] = np.arange(15) / 100
+    worth = {" ".join(w for w in said.split() if w != f"w{i:02}"): 0.0 for i in range(40)}
+    text = TextFeatures(values, np.zeros((40, 3), int), ("",) * 40, spans)
+    given = clip("text")._replace(transcript=said, features={"text": Features(values, spans / 10)}, text=text)
+    reads = ReadsAnew(worth)
+    Predictor(Adds(), reads, "it").score(Utterance(0.0, 1.0, said), given)
+    assert len(reads.read) == TRIED
+    assert "w19" not in reads.read[0]
 
 
 def test_one_word_hinges_on_nothing():

@@ -2,46 +2,61 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from imlcmm.features.clip_extractor import ExtractedClip
-from imlcmm.features.words.word import holds_chinese
+from imlcmm.features.feature_set import Features
+from imlcmm.features.text.encoder import TextFeatures
+from imlcmm.features.words.word import holds_chinese, join_words
 from imlcmm.prediction.result import Contribution
 
-LEAST, SHOWN = 0.02, 3
-"""Share of the scale below which a change is not worth naming, and how many words are named."""
+LEAST, TRIED, SHOWN = 0.02, 12, 3
+"""Share of the scale below which a change is not worth naming; how many words are tried, and how many are named."""
+
+
+class _Word(NamedTuple):
+    text: str
+    steps: list[int]
 
 
 def contributions(
-    clip: ExtractedClip, start: float, value: Callable[[Sequence[ExtractedClip]], list[float]], span: float
+    clip: ExtractedClip,
+    start: float,
+    read: Callable[[Sequence[str]], list[TextFeatures]],
+    value: Callable[[Sequence[ExtractedClip]], list[float]],
+    span: float,
 ) -> tuple[Contribution, ...]:
-    """Leave one word after another out, and give those whose absence changes the most.
+    """Leave one word after another out of a text, read it anew, and give those whose absence changes the most.
 
-    A word's token states are taken away, while those of the others, which the encoder has read beside it, stay.
+    Reading takes time: of a long text only the words are tried whose token states, taken away, change the most.
 
     Args:
         clip: What the model read.
         start: Second of the video at which the clip begins.
+        read: Encodes texts.
         value: Gives the sentiment of the text of some clips.
         span: Width of the sentiment's scale.
     """
     words = list(_words(clip))
-    if len(words) < 2:
+    if clip.text is None or len(words) < 2:
         return ()
-    whole, *without = value([clip, *(_left_out(clip, steps) for _, steps in words)])
-    times = np.nan_to_num(clip.features["text"].times)
+    whole, *guesses = value([clip, *(_without_states(clip, word.steps) for word in words)])
+    likely = sorted(zip(guesses, words, strict=True), key=lambda each: -abs(whole - each[0]))[:TRIED]
+    tried = [word for _, word in likely]
+    texts = [_without(clip.transcript, clip.text.spans[word.steps]) for word in tried]
+    others = value([_clip(text, found) for text, found in zip(texts, read(texts), strict=True)])
+    times = np.nan_to_num(clip.features["text"].times) + start
     found = [
-        Contribution(
-            word, float(times[steps[0], 0]) + start, float(times[steps[-1], 1]) + start, round(whole - rest, 3)
-        )
-        for (word, steps), rest in zip(words, without, strict=True)
+        Contribution(word.text, float(times[word.steps[0], 0]), float(times[word.steps[-1], 1]), round(whole - rest, 3))
+        for word, rest in zip(tried, others, strict=True)
     ]
     weighty = [each for each in found if abs(each.change) >= LEAST * span]
     return tuple(sorted(weighty, key=lambda each: -abs(each.change))[:SHOWN])
 
 
-def _words(clip: ExtractedClip) -> Iterator[tuple[str, list[int]]]:
+def _words(clip: ExtractedClip) -> Iterator[_Word]:
     """Give words with their steps: what stands between spaces, and in Chinese the tokenizer's pieces."""
     if clip.text is None:
         return
@@ -56,12 +71,24 @@ def _words(clip: ExtractedClip) -> Iterator[tuple[str, list[int]]]:
     steps = [step for step, (begin, end) in enumerate(spans) if any(c.isalnum() for c in said[begin:end])]
     for _, same in groupby(steps, place):
         own = list(same)
-        yield said[spans[own[0]][0] : spans[own[-1]][1]].strip(), own
+        yield _Word(said[spans[own[0]][0] : spans[own[-1]][1]].strip(), own)
 
 
-def _left_out(clip: ExtractedClip, steps: list[int]) -> ExtractedClip:
-    """Take token states away from a clip."""
+def _without_states(clip: ExtractedClip, steps: list[int]) -> ExtractedClip:
+    """Take token states away from a clip; those of the others, which were read beside them, stay."""
     text = clip.features["text"]
     values, times = (np.delete(each, steps, axis=0) for each in (text.values, text.times))
     left = clip.text._replace(tokens=np.delete(clip.text.tokens, steps, axis=0)) if clip.text else None
     return clip._replace(features={"text": text._replace(values=values, times=times)}, text=left)
+
+
+def _without(said: str, spans: np.ndarray) -> str:
+    """Take a word out of a text."""
+    before, after = said[: spans[0, 0]].rstrip(), said[spans[-1, 1] :].lstrip()
+    return join_words(part for part in (before, after) if part)
+
+
+def _clip(said: str, read: TextFeatures) -> ExtractedClip:
+    """Make a clip of bare text."""
+    features = {"text": Features(read.values, np.full((len(read.values), 2), np.nan))}
+    return ExtractedClip(said, (), features, read, {})

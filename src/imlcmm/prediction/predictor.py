@@ -180,7 +180,7 @@ class Predictor:
 
     def _contributions(self, clip: ExtractedClip, start: float) -> tuple[Contribution, ...]:
         """Ask what the text alone would say without each of its words."""
-        if "text" not in clip.features:
+        if "text" not in clip.features or self.extractor.text is None:
             return ()
         spec = self.model.spec
 
@@ -189,7 +189,7 @@ class Predictor:
             fused, curve = self._fused(scores, ("text",))
             return [self._value(self._predicted(each, curve), curve) for each in fused.tolist()]
 
-        return contributions(clip, start, value, spec.high - spec.low)
+        return contributions(clip, start, self.extractor.text, value, spec.high - spec.low)
 
     def _fused(self, scores: Scores, read: tuple[str, ...]) -> tuple[np.ndarray, Curve | None]:
         """Give what is said of all that was read, and its curve; of one modality, what its own head says if trusted."""
