@@ -26,16 +26,58 @@ def clip(tmp_path_factory):
     return make_clip(tmp_path_factory.mktemp("clip") / "a.wav", Sound(noise, codec="pcm_s16le"))
 
 
-@pytest.mark.parametrize(("text", "sign"), [("非常喜欢，值得推荐", 1), ("太差了，非常失望，不要买", -1)])
-def test_plain_opinions_are_on_their_side(predictor, clip, text, sign):
-    (utterance,) = predictor(clip, transcript=text).utterances
-    assert sign * utterance.sentiment > 0.3
+@pytest.fixture
+def said(predictor, clip):
+    """Say what the starter says of a text."""
+
+    def of(text):
+        (utterance,) = predictor(clip, transcript=text).utterances
+        return utterance
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("非常喜欢，值得推荐", 1),
+        ("太差了，非常失望，不要买", -1),
+        ("The food was delicious and the staff were friendly.", 1),
+        ("The service was awful and I will never come back.", -1),
+        ("It was not good, and we were rather disappointed.", -1),
+    ],
+)
+def test_plain_opinions_are_on_their_side_and_not_at_its_end(said, text, sign):
+    utterance = said(text)
+    assert 0.25 < sign * utterance.sentiment < 0.9
+    low, high = utterance.interval
+    assert low < utterance.sentiment < high < low + 1.5
     assert utterance.confidence > 0.6
-    assert set(utterance.unimodal) == {"text"}
+    assert utterance.unimodal == {"text": utterance.sentiment}
     assert utterance.missing == {"audio": UNTRAINED, "vision": UNTRAINED}
     assert utterance.agreement == ""
     assert utterance.moments == ()
-    assert all(sign * each.change > 0 for each in utterance.contributions)
+    assert utterance.doubts == ()
+    assert sign * utterance.contributions[0].change > 0
+
+
+@pytest.mark.parametrize(
+    "text", ["The meeting begins at three on Tuesday.", "请输入您的电子邮件地址", "我们星期二下午三点开始开会。"]
+)
+def test_what_praises_nothing_is_in_the_middle(said, text):
+    assert abs(said(text).sentiment) < 0.15
+
+
+@pytest.mark.parametrize("text", ["I did not like it, it was boring!", "Thank you, that was a lovely evening."])
+def test_what_a_recogniser_leaves_out_does_not_turn_it_round(said, text):
+    bare = "".join(letter for letter in text.lower() if letter.isalnum() or letter in " '")
+    assert said(text).sentiment * said(bare).sentiment > 0
+
+
+def test_a_language_that_it_has_not_learnt_gets_no_interval(said):
+    utterance = said("Das war leider gar nicht so gut, wie wir gehofft hatten.")
+    assert utterance.doubts == ("language not learnt (de)",)
+    assert (utterance.interval, utterance.confidence) == (None, None)
 
 
 def test_without_words_there_is_no_number(predictor, clip):
