@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 BOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
 SAID = {
     "own_data": ("SIMULATED", "audio column 5 (counted from 0) left out", "source videos"),
-    "own_videos": ("the model was trained without it", "[+0.98] 这家店很好，我很喜欢。"),
+    "own_videos": ("the model was trained without it", "[+0.60] 这家店很好，我很喜欢。"),
 }
 
 

@@ -38,16 +38,16 @@ def said(predictor, clip):
 
 
 @pytest.mark.parametrize(
-    ("text", "sign"),
+    ("text", "sign", "word"),
     [
-        ("非常喜欢，值得推荐", 1),
-        ("太差了，非常失望，不要买", -1),
-        ("The food was delicious and the staff were friendly.", 1),
-        ("The service was awful and I will never come back.", -1),
-        ("It was not good, and we were rather disappointed.", -1),
+        ("非常喜欢，值得推荐", 1, "喜欢"),
+        ("质量很差，退货了", -1, "差"),
+        ("The food was delicious and the staff were friendly.", 1, "delicious"),
+        ("The service was awful and I will never come back.", -1, "awful"),
+        ("It was not good.", -1, "not"),
     ],
 )
-def test_plain_opinions_are_on_their_side_and_not_at_its_end(said, text, sign):
+def test_plain_opinions_are_on_their_side_and_not_at_its_end(said, text, sign, word):
     utterance = said(text)
     assert 0.25 < sign * utterance.sentiment < 0.9
     low, high = utterance.interval
@@ -58,7 +58,8 @@ def test_plain_opinions_are_on_their_side_and_not_at_its_end(said, text, sign):
     assert utterance.agreement == ""
     assert utterance.moments == ()
     assert utterance.doubts == ()
-    assert sign * utterance.contributions[0].change > 0
+    assert utterance.contributions[0].word == word
+    assert sign * utterance.contributions[0].change > 0.1
 
 
 @pytest.mark.parametrize(
