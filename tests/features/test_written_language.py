@@ -17,6 +17,8 @@ from imlcmm.features.text.language import written_language
         ("Das war leider gar nicht so gut, wie wir gehofft hatten.", "de"),
         ("Je ne suis pas du tout content de cette réponse.", "fr"),
         ("Мне очень понравился этот фильм.", "ru"),
+        ("UM IT WASNT BAD AT ALL UM I LIKED IT", "en"),
+        ("um uh", ""),
         ("", ""),
         ("?!", ""),
         ("so", ""),
