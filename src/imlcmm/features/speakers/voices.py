@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from imlcmm.features.words.utterances import UNKNOWN
 
@@ -47,6 +46,9 @@ def tell_voices(vectors: Float[np.ndarray, "utterances width"], seconds: Float[n
 
 def _centres(vectors: np.ndarray, seconds: np.ndarray) -> Float[np.ndarray, "voices width"]:
     """Group the clear utterances, and give the mean of each group that is heard for long enough."""
+    # The import takes a third of a second, and recordings of one utterance need none of it.
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     longest = np.argsort(-seconds, kind="stable")[:_GROUPED]
     clear = longest[seconds[longest] >= SHORTEST]
     groups = fcluster(linkage(vectors[clear], "average", "cosine"), 1 - _ALIKE, "distance") if len(clear) > 1 else 1
