@@ -10,7 +10,7 @@ import torch
 from imlcmm.datasets.loading import load_dataset
 from imlcmm.datasets.stores.store import StoreWriter
 from imlcmm.errors import DataError, ModelError
-from imlcmm.evaluation.evaluate import Report, distinct_names, evaluate, source_disjoint
+from imlcmm.evaluation.evaluate import Report, distinct_names, evaluate, resampled, source_disjoint
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.models import IMLCMM, LF_DNN
@@ -106,3 +106,12 @@ def test_tables_of_clips_without_sources_say_so(simulated, tmp_path):
     assert "source videos" not in text
     torch.manual_seed(0)
     assert "over source videos" in Report.of([evaluate([LF_DNN(simulated.spec)], simulated, name="c")]).markdown
+
+
+def test_a_caption_says_what_the_intervals_are_over(evaluation, simulated):
+    torch.manual_seed(1)
+    alone = evaluate([LF_DNN(simulated.spec)], simulated, name="one")
+    assert resampled([evaluation]) == "source videos and seeds"
+    assert resampled([alone]) == "source videos, of one seed alone"
+    assert resampled([evaluation, alone]) == "source videos and, where a run has several, seeds"
+    assert "95 % interval over source videos, of one seed alone." in Report.of([alone]).markdown

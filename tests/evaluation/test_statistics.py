@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imlcmm.evaluation.statistics import bootstrap, compare, holm, interval, seed_mean, video_resamples
+from imlcmm.evaluation.statistics import bootstrap, compare, holm, interval, seed_mean, seed_weights, video_resamples
 
 
 def mae_interval(predictions, y, names, resamples=1000):
@@ -80,3 +80,39 @@ def test_holm_adjusts_as_in_the_textbook():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_seeds_are_drawn_with_replacement_and_shared_by_runs_of_as_many():
+    weights = seed_weights(5, 4000, seed=0)
+    assert weights.shape == (4000, 5)
+    assert weights.sum(1) == pytest.approx(1)
+    assert weights.mean(0) == pytest.approx(0.2, abs=0.01)
+    assert weights.var(0) * 25 == pytest.approx(0.8, abs=0.1)
+    assert np.array_equal(weights, seed_weights(5, 4000, seed=0))
+    assert (seed_weights(1, 10, seed=0) == 1).all()
+
+
+def test_an_interval_knows_how_much_seeds_vary():
+    """Whole trainings that differ by 0.2 in their error, on videos that hardly do."""
+    y, _, names = clips(4)
+    steady = [y + 1.0 + 0.01 * np.sin(np.arange(len(y)))]
+    varying = [y + 1.0 + shift for shift in (-0.2, -0.1, 0.0, 0.1, 0.2)]
+    alone = mae_interval(steady, y, names, 500)
+    together = mae_interval(varying, y, names, 500)
+    assert np.ptp(alone) < 0.01
+    assert np.ptp(together) == pytest.approx(2 * 1.96 * np.std([-0.2, -0.1, 0, 0.1, 0.2]) / 5**0.5, rel=0.15)
+
+
+def test_a_paired_test_does_not_take_lucky_seeds_for_a_better_model():
+    y, _, names = clips(5)
+    first = [y + 1.0 + shift for shift in (-0.3, 0.1, 0.2, -0.2, 0.1)]
+    second = [y + 1.0 + shift for shift in (0.2, -0.1, -0.2, 0.3, 0.1)]
+    assert mae_difference(first, second, y, names, 500).p_value > 0.1
+    shifted = [p + 0.05 for p in first]
+    assert mae_difference(first, shifted, y, names, 500).p_value < 0.01
+
+
+def test_a_seed_without_a_metric_leaves_the_run_without_it():
+    y, p, names = clips(6, videos=6)
+    scorer = lambda p, y: {"Corr": float("nan") if np.ptp(p) == 0 else float(np.corrcoef(p, y)[0, 1])}  # noqa: E731
+    assert np.isnan(bootstrap(scorer, [p, np.zeros_like(y)], y, names, resamples=20)["Corr"]).all()

@@ -39,9 +39,9 @@ class Evaluation:
         scores: For each row of the table, the scores of each seed. Rows are "multimodal", each unimodal head against
             its own label ("text") and against the multimodal one ("text for M"), and "source-disjoint", the multimodal
             head on the clips whose video occurs in no other split.
-        draws: For the same rows, each metric on bootstrap resamples of the videos.
+        draws: For the same rows, each metric on bootstrap resamples of the videos and seeds.
         reference: Scores of the constant predictor and, for simulated clips, of the oracle.
-        units: What the resamples are of: source videos, or clips where the data does not tell their sources.
+        units: What is resampled beside the seeds: source videos, or clips where the data does not tell their sources.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Report:
         """The whole report as Markdown."""
         first = self.evaluations[0]
         parts = [f"Scores on {len(first.labels)} clips by the rules of {first.kind}; mean ± deviation over seeds, "]
-        parts[0] += f"95 % interval over {first.units}."
+        parts[0] += f"95 % interval over {resampled(self.evaluations)}."
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
         parts.append(markdown(self.table))
@@ -133,7 +133,10 @@ class Report:
             parts.append("No clip's source video occurs in another split: source-disjoint scores would be the same.")
         parts += self.gaps
         for pair, tests in self.comparisons.items():
-            parts += [f"{pair} (paired bootstrap over {first.units}):", markdown(comparison_table(tests))]
+            parts += [
+                f"{pair} (paired bootstrap over {resampled(self.evaluations)}):",
+                markdown(comparison_table(tests)),
+            ]
         return "\n\n".join(parts) + "\n"
 
     @property
@@ -165,6 +168,14 @@ class Report:
             write_text(
                 folder / f"predictions-{evaluation.name}.csv", evaluation.predictions_frame().to_csv(index=False)
             )
+
+
+def resampled(evaluations: Sequence[Evaluation]) -> str:
+    """Say what the intervals and tests of some evaluations are over."""
+    units, several = evaluations[0].units, [len(e.scores["multimodal"]) > 1 for e in evaluations]
+    if all(several):
+        return f"{units} and seeds"
+    return f"{units} and, where a run has several, seeds" if any(several) else f"{units}, of one seed alone"
 
 
 def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str = "test", name: str = "") -> Evaluation:

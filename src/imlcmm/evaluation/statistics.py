@@ -1,4 +1,4 @@
-"""Intervals and paired tests that respect that clips of one video are alike."""
+"""Intervals and paired tests that respect that clips of one video are alike, and that another training differs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -28,9 +28,13 @@ def bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Compute each metric, averaged over seeds, on resamples of whole videos: (resamples,) each.
+    """Compute each metric, averaged over drawn seeds, on drawn videos: (resamples,) each.
 
-    The same videos, resamples and seed give the same resamples, so that the draws of two runs are paired.
+    Seeds and videos are crossed, for each seed predicts each video, so both are drawn with replacement, each by itself
+    (Owen 2007, "The pigeonhole bootstrap"). One seed alone is always drawn: then the draws are over videos.
+
+    The same videos, resamples and seed give the same resamples of videos, and for as many predictions the same of
+    seeds, so that the draws of two runs are paired. A metric that one seed does not have is NaN.
 
     Args:
         scorer: What is measured.
@@ -40,9 +44,11 @@ def bootstrap(
         resamples: Draws of the bootstrap.
         seed: Seed of the draws.
     """
-    draws = [seed_mean(scorer, [p[rows] for p in predictions], label[rows])
-             for rows in video_resamples(videos, resamples, seed)]  # fmt: skip
-    return {name: np.array([d[name] for d in draws]) for name in draws[0]}
+    scores = [[scorer(p[rows], label[rows]) for p in predictions] for rows in video_resamples(videos, resamples, seed)]
+    weights = seed_weights(len(predictions), resamples, seed)
+    return {
+        name: (weights * np.array([[each[name] for each in draw] for draw in scores])).sum(1) for name in scores[0][0]
+    }
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
@@ -92,6 +98,13 @@ def seed_mean(scorer: Scorer, predictions: Sequence[np.ndarray], label: np.ndarr
     """Average the scores of several seeds."""
     scores = [scorer(p, label) for p in predictions]
     return {name: float(np.mean([s[name] for s in scores])) for name in scores[0]}
+
+
+def seed_weights(seeds: int, resamples: int, seed: int) -> np.ndarray:
+    """Draw as many seeds as there are, with replacement, and give each one's share: (resamples, seeds)."""
+    # Of numbers of seeds that differ the draws are independent, and those of the videos are of another stream.
+    generator = np.random.default_rng([seed, seeds])
+    return generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
 
 
 def video_resamples(videos: Sequence[str], resamples: int, seed: int) -> Iterator[np.ndarray]:

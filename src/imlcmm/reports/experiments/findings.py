@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from imlcmm.evaluation.evaluate import Evaluation
+from imlcmm.evaluation.evaluate import Evaluation, resampled
 from imlcmm.evaluation.statistics import Comparison, holm
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, comparison_table, markdown, number
 from imlcmm.reports.experiments.runs import Setting
@@ -96,7 +96,7 @@ class Findings:
         return f"the same way in {sum(same)} of {len(same)} seeds"
 
     def frame(self) -> pd.DataFrame:
-        """Give a row a setting, head and metric: mean, deviation over seeds, and 95 % interval over videos."""
+        """Give a row a setting, head and metric: mean, deviation over seeds, and 95 % interval over videos and seeds."""
         frames = [e.to_frame().assign(run=name) for name, e in self.evaluations.items()]
         return pd.concat(frames).rename(columns={"run": "setting"})
 
@@ -106,11 +106,10 @@ class Findings:
         parts = [f"## {self.name}", self.caption, markdown(self.table())]
         verdicts = self.verdicts()
         if verdicts:
-            units = next(iter(self.evaluations.values())).units
+            over = resampled(list(self.evaluations.values()))
             parts.append(
-                f"Differences in {METRIC} with their 95 % intervals over {units}; p by a paired bootstrap, adjusted "
-                "for the number of comparisons (Holm). The test is of the seeds' mean: how much seeds vary, "
-                "it does not see."
+                f"Differences in {METRIC} with their 95 % intervals over {over}; p by a paired bootstrap, adjusted "
+                "for the number of comparisons (Holm)."
             )
             parts.append("\n".join(f"- {verdict}" for verdict in verdicts))
         parts += [f"{name} is missing: {reason}" for name, reason in self.failures.items()]

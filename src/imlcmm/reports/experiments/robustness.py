@@ -41,9 +41,10 @@ def robustness(lab: Laboratory) -> str:
     worst = strongest(frame)
     table = _table(worst)
     clips = f"{name_data(data)}, {len(data.test)} clips."
+    over = f"{data.units} and seeds" if lab.seeds > 1 else f"{data.units}, of one seed alone"
     caption = (
         f"{METRIC} on damaged test clips, each damage at its strongest. {clips} A star: differs from clean "
-        f"(p < {SURE}, paired bootstrap over {data.units}, adjusted after Holm for the damages of a model)."
+        f"(p < {SURE}, paired bootstrap over {over}, adjusted after Holm for the damages of a model)."
     )
     text = "\n\n".join(["## robustness", caption, markdown(table), _words(worst)]) + "\n"
     picture = write_result(lab.folder, "robustness", text, frame, table, caption)

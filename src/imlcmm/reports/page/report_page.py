@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from imlcmm.datasets.stores.sentiment_data import SentimentData
-from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate
+from imlcmm.evaluation.evaluate import Evaluation, Report, distinct_names, evaluate, resampled
 from imlcmm.files import write_text
 from imlcmm.reports.explanations.attention_map import COMPOSITION
 from imlcmm.reports.explanations.explanation import Explainer
@@ -89,7 +89,7 @@ def report_page(report: Report, subjects: Sequence[Subject], data: SentimentData
         "simulated": data.simulated,
         "split": split,
         "clips": f"{len(report.evaluations[0].ids):,}",
-        "units": data.units,
+        "resampled": resampled(report.evaluations),
         "sources_known": data.sources_known,
         "shares_no_videos": report.shares_no_videos,
         "kind": data.rules.title,

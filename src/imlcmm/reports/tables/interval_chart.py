@@ -16,7 +16,7 @@ SIMULATED = "Simulated data: not comparable with published numbers"
 
 
 def draw_leaderboard(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Draw the mean of two metrics for each model, with the 95 % interval over videos, a row a model."""
+    """Draw the mean of two metrics for each model, with the 95 % interval over videos and seeds, a row a model."""
     first = next(iter(evaluations[0].scores["multimodal"][0]))
     figure = _rows_with_intervals({e.name: e for e in evaluations}, (first, "MAE"))
     if evaluations[0].simulated:
@@ -31,7 +31,7 @@ def draw_settings(
     title: str,
     path: Path,
 ) -> None:
-    """Draw the mean of some metrics with the 95 % interval over videos, a row a setting.
+    """Draw the mean of some metrics with the 95 % interval over videos and seeds, a row a setting.
 
     Args:
         evaluations: By the setting's name.

@@ -37,7 +37,7 @@ class Reliability:
         right: Share of clips with the right polarity, averaged over seeds.
         bins: Clips in order of confidence, in equal parts.
         coverage: Share of labels inside the 90 % interval, averaged over seeds.
-        low: Lower end of its 95 % interval over source videos.
+        low: Lower end of its 95 % interval over source videos and seeds.
         high: Upper end of it.
         half_width: Mean half width of the 90 % intervals, in the label's unit.
     """
