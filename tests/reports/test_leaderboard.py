@@ -44,6 +44,9 @@ def test_the_results_are_written_for_every_reader(board):
     assert r"\toprule" in (folder / "leaderboard.tex").read_text()
     assert "low" in (folder / "leaderboard.csv").read_text()
     assert (folder / "leaderboard.png").stat().st_size > 5_000
+    assert (folder / "leaderboard-ranks.png").stat().st_size > 5_000
+    assert (folder / "leaderboard-ranks.csv").read_text().startswith("first,second")
+    assert "on resamples of source videos and seeds" in found.caption
 
 
 def entry(name, error, draws):
@@ -61,6 +64,32 @@ def test_the_best_is_bold_only_if_the_test_supports_it(simulated):
     unsure = Leaderboard([entry("a", 0.3, 0.3 + noise), entry("b", 0.31, 0.31 - noise)], {}, simulated)
     assert unsure.supported_best("MAE") is None
     assert "**" not in "".join(unsure.table()["MAE"])
+
+
+def of_errors(name, errors):
+    one = entry(name, float(errors.mean()), np.zeros(10))
+    clips = [f"clip {i}" for i in range(errors.shape[1])]
+    seeds = [{"MAE": float(each.mean())} for each in errors]
+    changed = replace(
+        one.evaluation, predictions={"multimodal": errors}, labels=np.zeros((len(clips), 4)), ids=clips, videos=clips,
+        scores={"multimodal": seeds},
+    )  # fmt: skip
+    return replace(one, evaluation=changed)
+
+
+def test_models_stand_in_the_order_of_their_ranks(simulated, tmp_path):
+    draw = np.random.default_rng(0)
+    errors = {"worse": 0.6, "one": 0.3, "twin": 0.3}
+    entries = [of_errors(name, mean + draw.uniform(-0.1, 0.1, (3, 80))) for name, mean in errors.items()]
+    found = Leaderboard(entries, {}, simulated)
+    table = found.table()
+    assert table["model"].iloc[-1] == "worse"
+    assert table["rank"].iloc[-1] == "3.0"
+    assert found.ranking.groups == [[0, 1]]
+    assert "No two of these can be told apart" in found.markdown
+    assert "- one, twin" in found.markdown or "- twin, one" in found.markdown
+    found.write(tmp_path)
+    assert (tmp_path / "leaderboard-ranks.csv").read_text().count("\n") == 4
 
 
 def test_without_any_result_it_says_why(simulated, tmp_path):

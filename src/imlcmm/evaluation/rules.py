@@ -30,6 +30,21 @@ def score(kind: str | Kind, predicted: np.ndarray, label: np.ndarray) -> dict[st
     return score_sims(p, y) if low_high == (-1.0, 1.0) else score_mosi(p, y)
 
 
+def absolute_errors(kind: str | Kind, predicted: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Give what MAE is the mean of: the error of each clip, NaN where it lacks a label or a prediction.
+
+    Args:
+        kind: Name of the data set in the catalogue, or its rules.
+        predicted: (..., clips) sentiment.
+        label: (clips,) sentiment.
+    """
+    rules = find_kind(kind)
+    p, y = predicted.astype(np.float32), label.astype(np.float32)
+    if rules.metrics or (rules.low, rules.high) == (-1.0, 1.0):
+        p, y = np.clip(p, rules.low, rules.high), np.clip(y, rules.low, rules.high)
+    return np.abs(p - y).astype(float)
+
+
 def metric_names(kind: str | Kind) -> list[str]:
     """Name what is reported for a data set, in order."""
     nothing = np.zeros(0)

@@ -96,7 +96,7 @@ class Findings:
         return f"the same way in {sum(same)} of {len(same)} seeds"
 
     def frame(self) -> pd.DataFrame:
-        """Give a row a setting, head and metric: mean, deviation over seeds, and 95 % interval over videos and seeds."""
+        """Give a row a setting, head and metric: mean, deviation, 95 % interval over videos and seeds."""
         frames = [e.to_frame().assign(run=name) for name, e in self.evaluations.items()]
         return pd.concat(frames).rename(columns={"run": "setting"})
 
