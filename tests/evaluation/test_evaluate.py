@@ -1,6 +1,7 @@
 """Evaluation of models on simulated clips."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,14 @@ def test_a_caption_says_what_the_intervals_are_over(evaluation, simulated):
     assert resampled([alone]) == "source videos, of one seed alone"
     assert resampled([evaluation, alone]) == "source videos and, where a run has several, seeds"
     assert "95 % interval over source videos, of one seed alone." in Report.of([alone]).markdown
+
+
+def test_seeds_that_say_the_same_of_every_clip_are_named(evaluation):
+    first, second = evaluation.predictions["multimodal"]
+    varying = np.linspace(-1, 1, len(first))
+    found = replace(evaluation, predictions={"multimodal": np.stack([varying, np.full_like(second, 0.1)])})
+    assert found.constant_seeds == 1
+    (sentence,) = Report.of([found]).constants
+    assert "two: 1 of 2 seeds" in sentence
+    assert sentence in Report.of([found]).markdown
+    assert not replace(evaluation, predictions={"multimodal": np.stack([varying] * 2)}).constant_seeds

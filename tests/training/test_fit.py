@@ -56,6 +56,26 @@ def test_a_run_folder_holds_what_a_reader_needs(finished):
     assert not list(finished.rglob(".*"))
 
 
+def test_a_run_notes_how_much_its_predictions_vary(finished):
+    metrics = json.loads((finished / "seed-7" / "metrics.json").read_text())
+    assert metrics["valid_spread"] > 0
+    assert "valid_spread" in json.loads((finished / "metrics.json").read_text())["mean"]
+
+
+def test_a_model_that_learns_nothing_is_noticed(simulated, tmp_path, caplog):
+    """At a rate this small the head stays at the labels' mean, where it begins."""
+    model = small(simulated)
+    for name, weights in model.named_parameters():
+        if "head" in name:
+            torch.nn.init.zeros_(weights)
+    how = Optimization(lr=1e-12, epochs=1, seed=7)
+    train(model, simulated, how, folder=tmp_path / "run", trainer=QUIET)
+    (said,) = [record.message for record in caplog.records if "learned nothing" in record.message]
+    assert "seed 7" in said
+    assert "\n" not in said
+    assert json.loads((tmp_path / "run" / "seed-7" / "metrics.json").read_text())["valid_spread"] < 0.05
+
+
 def test_the_checkpoint_has_a_card(finished, simulated):
     card = (finished / "seed-7" / "best" / "README.md").read_text(encoding="utf-8")
     metrics = json.loads((finished / "seed-7" / "metrics.json").read_text())

@@ -20,6 +20,7 @@ from imlcmm.evaluation.tables import comparison_table, markdown, score_table, wi
 from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import predict_split
+from imlcmm.models.spread import NEARLY_CONSTANT, spread
 from imlcmm.training.run import load_run
 from imlcmm.types import TARGETS, Batch
 
@@ -63,6 +64,12 @@ class Evaluation:
             return None
         constant, best = self.reference["constant"]["MAE"], self.reference["oracle TAV"]["MAE"]
         return (constant - self.mean("MAE")) / (constant - best)
+
+    @property
+    def constant_seeds(self) -> int:
+        """How many seeds say nearly the same of every clip."""
+        label = self.labels[:, 0]
+        return sum(spread(predicted, label) < NEARLY_CONSTANT for predicted in self.predictions["multimodal"])
 
     def mean(self, metric: str) -> float:
         """Average a metric of the multimodal head over the seeds."""
@@ -131,13 +138,23 @@ class Report:
         parts.append(markdown(self.table))
         if self.shares_no_videos:
             parts.append("No clip's source video occurs in another split: source-disjoint scores would be the same.")
-        parts += self.gaps
+        parts += [*self.constants, *self.gaps]
         for pair, tests in self.comparisons.items():
             parts += [
                 f"{pair} (paired bootstrap over {resampled(self.evaluations)}):",
                 markdown(comparison_table(tests)),
             ]
         return "\n\n".join(parts) + "\n"
+
+    @property
+    def constants(self) -> list[str]:
+        """Say which runs have seeds that have learned nothing."""
+        return [
+            f"**{e.name}: {e.constant_seeds} of {len(e.predictions['multimodal'])} seeds say nearly the same of every "
+            f"clip** (predictions vary by less than {NEARLY_CONSTANT:.0%} of the labels' deviation)."
+            for e in self.evaluations
+            if e.constant_seeds
+        ]
 
     @property
     def gaps(self) -> list[str]:

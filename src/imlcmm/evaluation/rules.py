@@ -42,7 +42,8 @@ def absolute_errors(kind: str | Kind, predicted: np.ndarray, label: np.ndarray) 
     p, y = predicted.astype(np.float32), label.astype(np.float32)
     if rules.metrics or (rules.low, rules.high) == (-1.0, 1.0):
         p, y = np.clip(p, rules.low, rules.high), np.clip(y, rules.low, rules.high)
-    return np.abs(p - y).astype(float)
+    errors: np.ndarray = np.abs(p - y).astype(float)
+    return errors
 
 
 def metric_names(kind: str | Kind) -> list[str]:

@@ -25,6 +25,8 @@ from imlcmm.models import admit_model, import_path
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
 from imlcmm.models.checkpoint import load_checkpoint
+from imlcmm.models.inference import predict_split
+from imlcmm.models.spread import NEARLY_CONSTANT, spread
 from imlcmm.modules.linear_algebra import zero_denormals
 from imlcmm.training import model_card
 from imlcmm.training.curves import draw_learning_curve
@@ -36,6 +38,13 @@ from imlcmm.training.selection import BestAndLast, best_epoch, is_over
 from imlcmm.training.training_bar import TrainingBar
 from imlcmm.types import Batch
 from imlcmm.untrusted import check_type
+
+logger = logging.getLogger(__name__)
+
+REMEDY = (
+    "take more steps (--optimization.batch_size 8, --optimization.repeats 4), another learning rate "
+    "(--optimization.lr), another seed, or more clips"
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +122,9 @@ def train(
         module = TrainingModule(model, how, loader_for)
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:
-            describe_checkpoint(seed_folder / "best", data, how, description, module)
+            differing = describe_checkpoint(seed_folder / "best", data, how, description, module)
             title = type(model).__name__ + (" on simulated data" if data.simulated else "")
-            finish(module.history, how, seed_folder, title)
+            finish(module.history, how, seed_folder, title, differing)
     if loop.is_global_zero:
         summarize(folder)
     if told is not None:
@@ -278,21 +287,36 @@ def build_trainer(
 
 def describe_checkpoint(
     best: Path, data: SentimentData, how: Optimization, description: dict[str, Any], module: TrainingModule
-) -> None:
-    """Put the calibration, measured where the training ran, and the card beside the selected weights."""
-    history, model, calibration = module.history, load_checkpoint(best).to(module.device), None
+) -> float:
+    """Put the calibration, measured where the training ran, and the card beside the selected weights.
+
+    Returns:
+        The deviation of its predictions on validation, as a share of the labels'; NaN without a validation split.
+    """
+    history, model, calibration, differing = module.history, load_checkpoint(best).to(module.device), None, math.nan
     if "valid" in data.splits:
         calibration = calibrate(model, data.valid, how.batch_size)
         calibration.write(best)
+        differing = spread(predict_split(model, data.valid)["multimodal"], data.valid.labels[:, 0].numpy())
     selected = history[best_epoch(history, how.patience)]
     write_text(best / model_card.FILE, model_card.trained_card(model, data, description, selected, calibration))
+    return differing
 
 
-def finish(history: list[dict[str, float]], how: Optimization, folder: Path, title: str) -> None:
-    """Write what a seed's training came to; `metrics.json` comes last and marks the seed as finished."""
+def finish(history: list[dict[str, float]], how: Optimization, folder: Path, title: str, differing: float) -> None:
+    """Write what a seed's training came to, and say if it came to nothing.
+
+    `metrics.json` comes last and marks the seed as finished; its `valid_spread` is the predictions' deviation.
+    """
     selected = best_epoch(history, how.patience)
     draw_learning_curve(history, selected, folder / "learning-curve.png", title)
     scores = {k: v for k, v in history[selected].items() if k.startswith("valid_")}
+    scores |= {} if math.isnan(differing) else {"valid_spread": differing}
+    if differing < NEARLY_CONSTANT:
+        logger.warning(
+            f"seed {how.seed} of {title} says nearly the same of every validation clip: its predictions vary by "
+            f"{differing:.1%} of the labels' deviation, so it has learned nothing; {REMEDY}"
+        )
     finite = {k: v if math.isfinite(v) else None for k, v in scores.items()}
     write_json(folder / METRICS, {"best_epoch": selected, "epochs": len(history), **finite})
 

@@ -12,7 +12,7 @@ import torch
 
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
-from imlcmm.evaluation.evaluate import Evaluation, evaluate, resampled
+from imlcmm.evaluation.evaluate import Evaluation, Report, evaluate, resampled
 from imlcmm.evaluation.ranks import RESAMPLES, Ranking, mean_draws, rank
 from imlcmm.evaluation.rules import absolute_errors
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, markdown
@@ -137,6 +137,7 @@ class Leaderboard:
         parts = [self.caption, markdown(self.table()), *self.alike]
         if not self.data.spec.unimodal_labels and any(e.learns_unimodal_labels for e in self.entries):
             parts.append("† learns a task for each modality; this data has no unimodal labels, so the label is M's.")
+        parts += Report([entry.evaluation for entry in self.ranked], {}).constants
         parts += [f"{name} is missing: {reason}" for name, reason in self.failures.items()]
         return "\n\n".join(parts) + "\n"
 

@@ -54,6 +54,9 @@ def _run_facts(run: Run, model: SentimentModel, data: SentimentData) -> Iterator
     yield "options", _listed(changed_options(run))
     yield "optimisation", _listed(changed_optimization(run))
     yield "epochs", ", ".join(f"{e['best_epoch'] + 1} of {e['epochs']}" for e in run.outcomes)
+    spreads = [e.get("valid_spread") for e in run.outcomes]
+    shares = ["–" if each is None else f"{float(each):.0%}" for each in spreads]
+    yield "deviation of predictions on validation, of the labels'", ", ".join(shares)
     yield "minutes a seed", f"{run.training_seconds / 60 / len(seeds):.1f}"
 
 

@@ -115,6 +115,7 @@ def _scores(report: Report, subjects: Sequence[Subject], data: SentimentData, sp
     """Collect the tables."""
     return {
         "scores": facts.scores(report),
+        "constants": [sentence.replace("**", "") for sentence in report.constants],
         "gaps": report.gaps,
         "comparisons": facts.comparisons(report),
         "confusions": [(s.name, facts.confusion_rows(s.evaluation, data)) for s in subjects],
