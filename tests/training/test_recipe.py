@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from imlcmm.errors import ModelError, TrainingError
-from imlcmm.models import AV_MC, LF_DNN, list_models
+from imlcmm.models import AV_MC, IMLCMM, LF_DNN, list_models
 from imlcmm.training.loaders import training_loader
 from imlcmm.training.module import TrainingModule
 from imlcmm.training.recipe import FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
@@ -47,6 +47,20 @@ def test_unlabelled_clips_may_have_a_recipe_of_their_own(simulated):
     model = shipped_recipe("simsv2", AV_MC, unlabelled=True).build(simulated.spec)
     assert [each.name for each in model.passes] == ["with unlabelled", "labelled"]
     assert shipped_recipe("simsv2", LF_DNN, unlabelled=True) == shipped_recipe("simsv2", LF_DNN)
+
+
+def test_few_clips_take_more_steps():
+    recipe = shipped_recipe("simsv2", IMLCMM)
+    assert optimization_of(recipe.for_clips(299)).batch_size == 8
+    assert optimization_of(recipe.for_clips(300)).batch_size == 32
+    assert recipe.for_clips(50).for_clips(5000) == recipe.for_clips(50)
+    assert shipped_recipe("simsv2", LF_DNN).for_clips(50) == shipped_recipe("simsv2", LF_DNN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_holds_for_few_clips_makes_sense(kind):
+    for model in list_models().values():
+        optimization_of(shipped_recipe(kind, model).for_clips(50))
 
 
 def test_a_recipe_is_written_and_read(tmp_path, simulated):

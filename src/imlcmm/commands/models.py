@@ -114,8 +114,9 @@ def tune(
 
     check_folder(out.parent)
     found, opened = named_model(model), load_dataset(data, kind)
+    start = shipped_recipe(opened.rules.recipes, found).for_clips(len(opened.train))
     recipe = search(
-        found, opened, shipped_recipe(opened.rules.recipes, found), trials=trials, seeds=seeds,
+        found, opened, start, trials=trials, seeds=seeds,
         folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
         jobs=jobs, ray=ray,
     )  # fmt: skip

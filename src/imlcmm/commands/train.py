@@ -107,11 +107,13 @@ def _recipe_options(given: Any) -> str:
     from imlcmm.training.recipe import read_recipe, shipped_recipe
 
     model = find_model(given.model.class_path)
+    data = load_dataset(given.data, given.kind)
     if given.recipe == "auto":
-        kind = load_dataset(given.data, given.kind).rules.recipes
-        recipe = shipped_recipe(kind, model, unlabelled=given.unlabelled is not None)
+        recipe = shipped_recipe(data.rules.recipes, model, unlabelled=given.unlabelled is not None)
     else:
         recipe = read_recipe(Path(given.recipe))
+    # By all of the clips: where a share of the labels is compared with all, the share alone should make the difference.
+    recipe = recipe.for_clips(len(data.train))
     options = {"class_path": given.model.class_path, "init_args": recipe.options}
     return json.dumps({"model": options, "optimization": recipe.optimization})
 

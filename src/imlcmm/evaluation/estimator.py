@@ -59,7 +59,7 @@ class SentimentRegressor:
     def fit(self, X: SentimentData | Path | str, y: None = None) -> "SentimentRegressor":  # noqa: N803
         """Train a new model; the labels come with the data."""
         data = _data(X)
-        recipe = shipped_recipe(data.rules.recipes, find_model(self.model))
+        recipe = shipped_recipe(data.rules.recipes, find_model(self.model)).for_clips(len(data.train))
         how = optimization_of(recipe, **(self.optimization or {}))
         manual_seed(how.seed)
         model = build_model(find_model(self.model), data.spec, {**recipe.options, **(self.options or {})})

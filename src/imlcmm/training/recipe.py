@@ -19,6 +19,8 @@ from imlcmm.types import DataSpec
 from imlcmm.untrusted import check_type, read_yaml
 
 FOLDER = files("imlcmm") / "recipes"
+FEW = 300
+"""Below so many training clips, what a recipe says of few clips holds."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,19 @@ class Recipe:
         source: Where the values come from.
         options: Options of the model's constructor; those of a nested value object by their names.
         optimization: Options of `Optimization`.
+        few_clips: Those of them that differ where there are fewer than `FEW` training clips.
     """
 
     model: str
     source: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     optimization: Mapping[str, Any] = field(default_factory=dict)
+    few_clips: Mapping[str, Any] = field(default_factory=dict)
+
+    def for_clips(self, clips: int) -> "Recipe":
+        """Give the recipe for a number of training clips: with few, an epoch has too few steps to learn in."""
+        changed = {**self.optimization, **self.few_clips} if clips < FEW else self.optimization
+        return replace(self, optimization=changed, few_clips={})
 
     def build(self, spec: DataSpec) -> SentimentModel:
         """Build the model for a data set."""

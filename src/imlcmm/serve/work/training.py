@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def train_run(task: TrainTask, tell: Tell) -> None:
     """Train by the shipped recipe, or go on where a run was stopped, to the same bits."""
     data = load_dataset(task.data)
-    recipe = shipped_recipe(data.rules.recipes, find_model(task.model))
+    recipe = shipped_recipe(data.rules.recipes, find_model(task.model)).for_clips(len(data.train))
     how = optimization_of(recipe, **({"epochs": task.epochs} if task.epochs else {}))
     total = task.seeds * how.epochs
 
