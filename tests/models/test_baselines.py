@@ -8,6 +8,7 @@ from imlcmm.errors import ModelError
 from imlcmm.models import AV_MC, LMF, MFN, MISA, MMIM, MTFN, TFN, Graph_MFN, MulT, Self_MM, find_model, list_models
 from imlcmm.models.card import CH_SIMS_V2, idea, model_card
 from imlcmm.models.misa import difference, moment_discrepancy
+from imlcmm.models.mmim import SignedEntropy
 from imlcmm.models.mult import causal
 from imlcmm.training.recipe import shipped_recipe
 from imlcmm.types import MODALITIES, Batch, DataSpec
@@ -114,6 +115,20 @@ def test_mmim_trains_the_bounds_and_the_rest_in_turns(batch):
         moved = {n for n, p in model.named_parameters() if p.grad is not None}
         assert moved
         assert {n.startswith("bounds.") for n in moved} == {bounds}
+
+
+def test_mmims_entropy_starts_in_the_third_batch_of_a_pass():
+    entropy = SignedEntropy(12).double()
+    y, label = torch.randn(3, 8, 12, dtype=torch.float64), torch.tensor([1.0, -1.0] * 4)
+    first, second, third = (entropy(x, label) for x in y)
+    expected = torch.zeros((), dtype=torch.float64)
+    for sign in (label > 0, label < 0):
+        x = entropy.project(torch.cat([y[2][sign], y[1][sign]]))
+        centred = x - x.mean(0)
+        covariance = centred.T @ centred / len(x) + 1e-4 * torch.eye(12 // 4)
+        expected = expected + 0.25 * torch.logdet(covariance)
+    assert (first.item(), second.item()) == (0, 0)
+    torch.testing.assert_close(third, expected)
 
 
 def test_mmim_survives_batches_of_one_sign(batch):

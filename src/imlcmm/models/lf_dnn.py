@@ -14,7 +14,10 @@ SIZES = SubnetworkSizes(
 
 
 class LF_DNN(UtteranceFusion):  # noqa: N801 (the field writes it so)
-    """Encode each modality to one vector, concatenate the three, and regress."""
+    """Encode each modality to one vector, concatenate the three, and regress.
+
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
+    """
 
     paper: ClassVar = CH_SIMS
     search_space: ClassVar = {

@@ -17,6 +17,7 @@ class LMF(UtteranceFusion):
     """Fuse as TFN does, with weights of low rank that never need the outer product.
 
     The reference leaves the weights of the ranks out of its optimiser (`frozen_fusion`).
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
     """
 
     paper: ClassVar = (

@@ -19,7 +19,10 @@ TASKS = Tasks(
 
 
 class MLF_DNN(MultitaskFusion):  # noqa: N801 (the field writes it so)
-    """LF_DNN with a head and a loss for each modality."""
+    """LF_DNN with a head and a loss for each modality.
+
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
+    """
 
     search_space: ClassVar = {
         **ENCODER_SEARCH,

@@ -23,6 +23,7 @@ class MLMF(MultitaskFusion):
 
     By default the text task has no weight, so it has no head: the reference keeps an untrained one of 817 parameters.
     It also leaves the weights of the ranks out of its optimiser (`frozen_fusion`).
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
     """
 
     search_space: ClassVar = {

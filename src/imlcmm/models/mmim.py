@@ -14,7 +14,7 @@ from imlcmm.models.search import Range
 from imlcmm.modules.subnetworks import SequenceSubnetwork
 from imlcmm.types import Batch, DataSpec, Pass, Prediction
 
-PROJECTED, RIDGE, FEWEST = 4, 1e-4, 2
+NARROWING, RIDGE, FEWEST, UNREAD = 4, 1e-4, 2, 2
 
 
 class InformationBound(nn.Module):
@@ -44,20 +44,23 @@ class SignedEntropy(nn.Module):
     def __init__(self, width: int) -> None:
         """Draw the projection and start with no clips."""
         super().__init__()
-        self.project = nn.Sequential(nn.Linear(width, PROJECTED), nn.Tanh()).requires_grad_(requires_grad=False)
+        self.projected = max(1, width // NARROWING)
+        self.project = nn.Sequential(nn.Linear(width, self.projected), nn.Tanh()).requires_grad_(requires_grad=False)
         self.before: dict[str, Tensor] | None = None
+        self.batches = 0
 
     def forget(self) -> None:
         """Start with no clips again."""
-        self.before = None
+        self.before, self.batches = None, 0
 
     def forward(self, y: Float[Tensor, "batch width"], label: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-        """Give the entropy over this batch and the one before; zero while one sign has too few clips."""
+        """Give the entropy over this batch and the one before, from a pass's third batch on as the authors do."""
         projected = self.project(y)
         now = {"positive": projected[label > 0], "negative": projected[label < 0]}
         before, self.before = self.before, {sign: x.detach() for sign, x in now.items()}
+        self.batches += 1
         entropy = y.new_zeros(())
-        if before is None:
+        if before is None or self.batches <= UNREAD:
             return entropy
         for sign, x in now.items():
             sample = torch.cat([x, before[sign]]).to(torch.promote_types(x.dtype, torch.float32))
@@ -65,7 +68,7 @@ class SignedEntropy(nn.Module):
                 centred = sample - sample.mean(0)
                 # A ridge: few clips span no volume, and its logarithm would be minus infinity.
                 with torch.autocast(y.device.type, enabled=False):
-                    covariance = centred.T @ centred / len(sample) + RIDGE * torch.eye(PROJECTED, device=y.device)
+                    covariance = centred.T @ centred / len(sample) + RIDGE * torch.eye(self.projected, device=y.device)
                 entropy = entropy + 0.25 * torch.logdet(covariance)
         return entropy
 

@@ -22,6 +22,7 @@ class MTFN(MultitaskFusion):
     """TFN with a head and a loss for each modality.
 
     The fused prediction stays inside the range of the labels; the reference's goes from -3 to 3 (`mosi_range`).
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
     """
 
     search_space: ClassVar = {

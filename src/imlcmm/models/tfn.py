@@ -17,6 +17,7 @@ class TFN(UtteranceFusion):
     """Fuse by the outer product of one vector a modality, so that each pair and triple of features has a weight.
 
     The prediction stays inside the range of the labels; the reference's goes from -3 to 3 (`mosi_range`).
+    The reference's text LSTM reads the padding, too; this one stops at the last word.
     """
 
     paper: ClassVar = (
