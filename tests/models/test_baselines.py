@@ -85,6 +85,41 @@ def test_misa_reads_beyond_the_length_of_the_text_unless_told(batch):
         assert torch.equal(model(batch).sentiment, model(changed).sentiment) == short
 
 
+@pytest.mark.parametrize(("limit", "ends"), [(None, (-1.0, 1.0)), (3.0, (-3.0, 3.0))])
+def test_self_mm_limits_its_own_labels_where_it_is_told(limit, ends):
+    generator = Self_MM(SPEC, label_limit=limit).generator
+    assert (generator.low, generator.high) == ends
+
+
+def test_misa_cuts_each_clip_to_its_own_text(batch):
+    model = MISA(SPEC, text_length_only=True).eval()
+    masks = {m: mask.clone() for m, mask in batch.masks.items()}
+    masks["text"][0, 2:] = False
+    short = batch._replace(masks=masks)
+    changed = short._replace(audio=batch.audio.clone())
+    changed.audio[:, 2:4] += 1
+    moved = (model(short).sentiment - model(changed).sentiment).abs()
+    assert moved[0] == 0
+    assert moved[1:].min() > 0
+
+
+@pytest.mark.parametrize(("pooling", "reads_all"), [("mean", True), ("cls", False)])
+def test_misa_averages_the_states_of_a_bert_unless_told(batch, tiny_bert, pooling, reads_all):
+    tokens = torch.randint(1, 50, (8, 3, 4), generator=torch.Generator().manual_seed(0))
+    tokens[:, 1], tokens[:, 2] = 1, 0
+    model = MISA(SPEC, text_encoder=tiny_bert, text_pooling=pooling).eval()
+    states, _ = model.inputs("text", batch._replace(tokens=tokens))
+    turned = states.flip(1)
+    seen = []
+    for given in (states, torch.cat([turned[:, -1:], turned[:, :-1]], dim=1)):
+        model.inputs.text_encoder.forward = lambda _, given=given: given
+        seen.append(model(batch._replace(tokens=tokens)).features["projected_text"])
+    torch.testing.assert_close(*seen)  # either way the first state stays first, and the mean the mean
+    model.inputs.text_encoder.forward = lambda _: torch.cat([states[:, :1], states[:, 1:] + 1], dim=1)
+    other = model(batch._replace(tokens=tokens)).features["projected_text"]
+    assert torch.allclose(other, seen[0], atol=1e-5) is not reads_all
+
+
 def test_misa_losses_are_zero_for_what_they_ask():
     x = torch.randn(6, 4)
     assert moment_discrepancy(x, x).item() == pytest.approx(0, abs=1e-5)

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.objectives import Regression, mean_error
 from imlcmm.models.search import Choice, Range
+from imlcmm.modules.pooling import masked_mean, steps_to_read
 from imlcmm.modules.recurrent import StackedBiLSTM
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
@@ -21,8 +22,9 @@ HEADS, FEEDFORWARD, MOMENTS = 2, 2048, 5
 class MISA(SentimentModel):
     """Split each modality into what it shares with the others and what is its own, and fuse all six parts.
 
-    Audio and vision are read in full; the reference reads only as many of their frames as the text has steps
-    (`text_length_only`), and keeps a classifier of the modalities whose result it does not use.
+    The text's vector is the mean of its steps, with a text encoder as well, as in the reference. Audio and vision are
+    read in full; the reference reads only as many of a clip's frames as its text has steps (`text_length_only`), and
+    keeps a classifier of the modalities whose result it does not use.
     """
 
     paper: ClassVar = (
@@ -48,6 +50,7 @@ class MISA(SentimentModel):
         similarity_weight: float = 1.0,
         reconstruction_weight: float = 0.5,
         text_length_only: bool = False,
+        text_pooling: Literal["mean", "cls"] = "mean",
         text_encoder: str | dict[str, Any] | None = None,
         fine_tune_text: bool = False,
         text_encoder_lr: float = 1e-4,
@@ -61,7 +64,9 @@ class MISA(SentimentModel):
             difference_weight: Weight of the orthogonality of shared and private parts.
             similarity_weight: Weight of the likeness of the shared parts.
             reconstruction_weight: Weight of the reconstruction from both parts.
-            text_length_only: Read only as many frames of audio and vision as the text has steps, as the reference does.
+            text_length_only: Read only as many frames of a clip's audio and vision as its text has steps, as the
+                reference does.
+            text_pooling: What stands for the text of an encoder: the mean of its states, or that of [CLS].
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
@@ -72,7 +77,7 @@ class MISA(SentimentModel):
         self.weights = {
             "difference": difference_weight, "similarity": similarity_weight, "reconstruction": reconstruction_weight
         }  # fmt: skip
-        self.text_length_only = text_length_only
+        self.text_length_only, self.text_pooling = text_length_only, text_pooling
         widths = self.inputs.widths
         self.readers = nn.ModuleDict({m: StackedBiLSTM(widths[m], widths[m]) for m in ("audio", "vision")})
         read = {"text": widths["text"], "audio": 4 * widths["audio"], "vision": 4 * widths["vision"]}
@@ -89,11 +94,11 @@ class MISA(SentimentModel):
 
     def forward(self, batch: Batch) -> Prediction:
         """Encode each modality, split it, relate the six parts, and regress."""
-        utterance = {"text": self.inputs.text_summary(batch)}
+        cls = self.text_pooling == "cls"
+        utterance = {"text": self.inputs.text_summary(batch) if cls else masked_mean(*self.inputs("text", batch))}
         for m, reader in self.readers.items():
             sequence, mask = self.inputs(m, batch)
-            steps = batch.text.shape[1] if self.text_length_only else None
-            utterance[m] = reader(sequence[:, :steps], mask[:, :steps])
+            utterance[m] = reader(sequence, mask & self._within_text(batch, mask) if self.text_length_only else mask)
         found = {}
         for m in MODALITIES:
             found[f"projected_{m}"] = self.projections[m](utterance[m])
@@ -101,6 +106,10 @@ class MISA(SentimentModel):
             found[f"shared_{m}"] = self.shared(found[f"projected_{m}"])
         parts = torch.stack([found[f"{part}_{m}"] for part in ("private", "shared") for m in MODALITIES], dim=1)
         return Prediction(self.spec.sentiment(self.head(self.fusion(parts).flatten(1)).squeeze(-1)), features=found)
+
+    def _within_text(self, batch: Batch, mask: Bool[Tensor, "batch steps"]) -> Bool[Tensor, "batch steps"]:
+        """Mark the frames up to the number of steps of each clip's own text."""
+        return torch.arange(mask.shape[1], device=mask.device) < steps_to_read(batch.masks["text"]).unsqueeze(1)
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Add to the squared error what keeps the parts apart, alike and complete (equations 6-13)."""

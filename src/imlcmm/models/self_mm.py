@@ -57,6 +57,7 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
         vision_lr: float = 1e-3,
         audio_decay: float = 0.0,
         vision_decay: float = 0.0,
+        label_limit: float | None = None,
         text_encoder: str | dict[str, Any] | None = None,
         fine_tune_text: bool = False,
         text_encoder_lr: float = 5e-5,
@@ -81,6 +82,8 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
             vision_lr: Learning rate of the vision encoder.
             audio_decay: Weight decay of the audio encoder.
             vision_decay: Weight decay of the vision encoder.
+            label_limit: How far from neutral a generated label may lie, in the label's unit; None is the end of the
+                scale. The authors' H is 3, on CH-SIMS and CH-SIMS v2 as well, whose scale ends at 1.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
@@ -105,7 +108,9 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
             {t: nn.Sequential(nn.Linear(h, h), nn.ReLU(), nn.Linear(h, 1)) for t, h in hidden.items()}
         )
         self.objective = Regression(spec)
-        self.generator = LabelGenerator(spec.train_size, hidden, spec.scaled(spec.low), spec.scaled(spec.high))
+        ends = (spec.low, spec.high)
+        low, high = ends if label_limit is None else (spec.neutral - label_limit, spec.neutral + label_limit)
+        self.generator = LabelGenerator(spec.train_size, hidden, spec.scaled(low), spec.scaled(high))
         self.epoch = 0
 
     def on_epoch_start(self, epoch: int) -> None:
