@@ -45,6 +45,9 @@ class AdaptationGate(nn.Module):
 class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
     """Let audio and vision, aligned to the words, shift what BERT reads.
 
+    Where the words do not divide the frames, neighbouring windows share one; those of the reference are of whole
+    frames, the last one repeated (`whole_windows`).
+
     With a text encoder the gate sits between its embeddings and its first layer, and [CLS] is read, as in the paper.
     Cached text features have been through all layers already: there the gate shifts them, `cached_depth` new
     Transformer layers follow, and the mean is read.
@@ -69,6 +72,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
         gate_dropout: float = 0.1,
         out_dropout: float = 0.1,
         cached_depth: int = 1,
+        whole_windows: bool = False,
         text_encoder: str | dict[str, Any] | None = None,
         fine_tune_text: bool = False,
         text_encoder_lr: float = 5e-5,
@@ -81,6 +85,8 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
             gate_dropout: Dropout after the gate.
             out_dropout: Dropout before the regressor.
             cached_depth: Transformer layers over shifted cached features.
+            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+                too few, as in the reference.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
@@ -88,6 +94,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
         super().__init__(
             spec, text_encoder=text_encoder, fine_tune_text=fine_tune_text, text_encoder_lr=text_encoder_lr
         )
+        self.whole_windows = whole_windows
         width = self.inputs.widths["text"]
         self.gate = AdaptationGate(self.inputs.widths, width, strength, gate_dropout)
         self.layers = nn.ModuleList()
@@ -101,7 +108,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
     def forward(self, batch: Batch) -> Prediction:
         """Align, shift, read on, and regress."""
         mask = batch.masks["text"]
-        aligned = {m: self.inputs.aligned(m, batch) for m in ("audio", "vision")}
+        aligned = {m: self.inputs.aligned(m, batch, whole=self.whole_windows) for m in ("audio", "vision")}
         if self.inputs.text_encoder is None:
             text, _ = self.inputs("text", batch)
             states = self.gate(text, aligned)

@@ -63,7 +63,9 @@ class DynamicFusionGraph(nn.Module):
 class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
     """Replace the attention of MFN by a graph over the subsets of modalities, whose edges depend on the clip.
 
-    Audio and vision are averaged in windows side by side to the steps of the text. The reference holds the networks of
+    Audio and vision are averaged in windows side by side to the steps of the text; where the words do not divide the
+    frames, neighbours share one, and those of the reference are of whole frames, the last one repeated
+    (`whole_windows`). The reference holds the networks of
     the pairs and the triple in a plain dictionary, so that they are never trained (`frozen_graph`) nor counted: it has
     66,128 parameters fewer at the sizes of CH-SIMS v2. It takes its state at the end of the padding, this model at the
     last word.
@@ -100,6 +102,7 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
         out_hidden: int = 256,
         out_dropout: float = 0.2,
         frozen_graph: bool = False,
+        whole_windows: bool = False,
     ) -> None:
         """Build the layers.
 
@@ -119,10 +122,12 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
             out_hidden: Hidden width of the regressor.
             out_dropout: Its dropout.
             frozen_graph: Leave the networks of pairs and triple untrained, as the reference does.
+            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+                too few, as in the reference.
         """
         super().__init__(spec)
         hidden = [text_hidden, audio_hidden, vision_hidden]
-        self.hidden = hidden
+        self.hidden, self.whole_windows = hidden, whole_windows
         self.lstms = ParallelLSTMs([self.inputs.widths[m] for m in MODALITIES], hidden)
         self.singles = nn.ModuleList(nn.Sequential(Linear(2 * h, h), nn.ReLU()) for h in hidden)
         self.graph = DynamicFusionGraph(hidden, node, frozen=frozen_graph)
@@ -133,7 +138,8 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
     def forward(self, batch: Batch) -> Prediction:
         """Run the LSTMs, fuse their states two steps at a time by the graph, and update the memory."""
         text, mask = self.inputs("text", batch)
-        hidden, _ = self.lstms([text, *(self.inputs.aligned(m, batch) for m in ("audio", "vision"))])
+        aligned = (self.inputs.aligned(m, batch, whole=self.whole_windows) for m in ("audio", "vision"))
+        hidden, _ = self.lstms([text, *aligned])
         states = hidden.split(self.hidden, dim=-1)
         fused = self.graph([node(with_previous(h)) for node, h in zip(self.singles, states, strict=True)])
         memory = self.memory(fused, self.proposal(fused).tanh())

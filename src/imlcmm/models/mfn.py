@@ -25,8 +25,9 @@ class MFN(SentimentModel):
     """Run an LSTM a modality in step, attend to changes of their cells, and keep what matters in a shared memory.
 
     Audio and vision are averaged in windows side by side to the steps of the text, and the state after the last real
-    step is read. The reference averages audio and vision over the whole clip first, so that it sees them constant
-    (`constant_audio_vision`), and reads the state at the end of the padding.
+    step is read. Where the words do not divide the frames, neighbouring windows share a frame; those of the reference
+    are of whole frames, the last one repeated (`whole_windows`). It averages audio and vision over the whole clip
+    first, so that it sees them constant (`constant_audio_vision`), and reads the state at the end of the padding.
     """
 
     paper: ClassVar = (
@@ -60,6 +61,7 @@ class MFN(SentimentModel):
         out_hidden: int = 64,
         out_dropout: float = 0.2,
         constant_audio_vision: bool = False,
+        whole_windows: bool = False,
     ) -> None:
         """Build the layers.
 
@@ -80,11 +82,13 @@ class MFN(SentimentModel):
             out_hidden: Hidden width of the regressor.
             out_dropout: Its dropout.
             constant_audio_vision: Average audio and vision over the clip and repeat them, as the reference does.
+            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+                too few, as in the reference.
         """
         super().__init__(spec)
         hidden = (text_hidden, audio_hidden, vision_hidden)
         states = sum(hidden)
-        self.constant_audio_vision = constant_audio_vision
+        self.constant_audio_vision, self.whole_windows = constant_audio_vision, whole_windows
         self.lstms = ParallelLSTMs([self.inputs.widths[m] for m in MODALITIES], hidden)
         self.attention = two_layers(2 * states, attention_hidden, 2 * states, attention_dropout)
         self.proposal = two_layers(2 * states, proposal_hidden, memory, proposal_dropout)
@@ -106,7 +110,7 @@ class MFN(SentimentModel):
         if self.constant_audio_vision:
             means = (self.inputs.mean(m, batch) for m in ("audio", "vision"))
             return [text, *(mean.unsqueeze(1).expand(-1, text.shape[1], -1) for mean in means)]
-        return [text, *(self.inputs.aligned(m, batch) for m in ("audio", "vision"))]
+        return [text, *(self.inputs.aligned(m, batch, whole=self.whole_windows) for m in ("audio", "vision"))]
 
 
 def two_layers(width: int, hidden: int, out: int, dropout: float) -> nn.Sequential:
