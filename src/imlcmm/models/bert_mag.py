@@ -85,7 +85,7 @@ class BERT_MAG(SentimentModel):  # noqa: N801 (the field writes it so)
             gate_dropout: Dropout after the gate.
             out_dropout: Dropout before the regressor.
             cached_depth: Transformer layers over shifted cached features.
-            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+            whole_windows: Let windows have equally many frames, rounded up, the last one repeated where they are
                 too few, as in the reference.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.

@@ -122,7 +122,7 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
             out_hidden: Hidden width of the regressor.
             out_dropout: Its dropout.
             frozen_graph: Leave the networks of pairs and triple untrained, as the reference does.
-            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+            whole_windows: Let windows have equally many frames, rounded up, the last one repeated where they are
                 too few, as in the reference.
         """
         super().__init__(spec)

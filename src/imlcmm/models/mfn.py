@@ -82,7 +82,7 @@ class MFN(SentimentModel):
             out_hidden: Hidden width of the regressor.
             out_dropout: Its dropout.
             constant_audio_vision: Average audio and vision over the clip and repeat them, as the reference does.
-            whole_windows: Let windows have the same number of frames, rounded up, the last frame repeated where they are
+            whole_windows: Let windows have equally many frames, rounded up, the last one repeated where they are
                 too few, as in the reference.
         """
         super().__init__(spec)

@@ -77,9 +77,7 @@ class Inputs(nn.Module):
         standardised: Tensor = self.standardize[modality](mean.unsqueeze(1), mask.any(1, keepdim=True))
         return standardised.squeeze(1)
 
-    def aligned(
-        self, modality: str, batch: Batch, *, whole: bool = False
-    ) -> Float[Tensor, "batch text_steps width"]:
+    def aligned(self, modality: str, batch: Batch, *, whole: bool = False) -> Float[Tensor, "batch text_steps width"]:
         """Give a modality averaged in windows (`align`), one for each step of the text, before it is standardised."""
         sequence, masks = self._sequence(modality, batch), batch.masks
         means, any_real = align(sequence, masks[modality], masks["text"], whole=whole)
