@@ -5,7 +5,21 @@ import torch
 
 from imlcmm.commands.model_list import model_list
 from imlcmm.errors import ModelError
-from imlcmm.models import AV_MC, LMF, MFN, MISA, MMIM, MTFN, TFN, Graph_MFN, MulT, Self_MM, find_model, list_models
+from imlcmm.models import (
+    ALMT,
+    AV_MC,
+    LMF,
+    MFN,
+    MISA,
+    MMIM,
+    MTFN,
+    TFN,
+    Graph_MFN,
+    MulT,
+    Self_MM,
+    find_model,
+    list_models,
+)
 from imlcmm.models.card import CH_SIMS_V2, idea, model_card
 from imlcmm.models.misa import difference, moment_discrepancy
 from imlcmm.models.mmim import SignedEntropy
@@ -41,6 +55,10 @@ def batch():
 def test_has_as_many_parameters_as_the_reference(name, reference, more):
     model = shipped_recipe("simsv2", find_model(name)).build(CH_SIMS_V2)
     assert sum(p.numel() for p in model.parameters()) == reference + more
+
+
+def test_almt_as_published_has_all_of_its_parameters():
+    assert sum(p.numel() for p in ALMT(CH_SIMS_V2, as_published=True).parameters()) == 3_255_041
 
 
 def test_semi_supervised_av_mc_lacks_the_networks_that_nothing_reads():

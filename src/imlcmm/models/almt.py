@@ -11,6 +11,7 @@ from imlcmm.models.search import Choice
 from imlcmm.modules.attention import TransformerLayer
 from imlcmm.modules.hyper_modality import HyperModalityFusion
 from imlcmm.modules.intra_modal import IntraModalExtractor
+from imlcmm.modules.untied_layer import UntiedLayer
 from imlcmm.types import MODALITIES, Batch, DataSpec, Prediction
 
 HEADS, HEAD_WIDTH, FUSION_HEAD_WIDTH = 8, 64, 16
@@ -22,7 +23,7 @@ class ALMT(SentimentModel):
     This is the model that IML-CMM starts from, built of the same parts. Against the authors' code, padding is masked,
     queries, keys and values of a layer share one normalisation, the hyper-modality is added to itself and not to its
     normalisation, the language and fusion tokens have no positions, and learned tokens start at random: 7,552
-    parameters fewer than 3,255,041 at the sizes of CH-SIMS v2.
+    parameters fewer than 3,255,041 at the sizes of CH-SIMS v2. `as_published` is their code in all of this.
     """
 
     paper: ClassVar = (
@@ -38,6 +39,7 @@ class ALMT(SentimentModel):
         width: int = 128,
         tokens: int = 8,
         fusion_depth: int = 4,
+        as_published: bool = False,
         text_encoder: str | dict[str, Any] | None = None,
         fine_tune_text: bool = False,
         text_encoder_lr: float = 1e-4,
@@ -49,6 +51,8 @@ class ALMT(SentimentModel):
             width: Model width.
             tokens: Learned tokens a modality.
             fusion_depth: Cross-attention layers of the fusion.
+            as_published: Be as the authors' code: padding is read, every layer has a normalisation more, tokens have
+                positions everywhere, and learned tokens start at zero or one.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
@@ -56,7 +60,8 @@ class ALMT(SentimentModel):
         super().__init__(
             spec, text_encoder=text_encoder, fine_tune_text=fine_tune_text, text_encoder_lr=text_encoder_lr
         )
-        layer = partial(TransformerLayer, width, HEADS, width, activation="gelu", head_width=HEAD_WIDTH, bias=False)
+        kind = UntiedLayer if as_published else TransformerLayer
+        layer = partial(kind, width, HEADS, width, activation="gelu", head_width=HEAD_WIDTH, bias=False)
         self.extractors = nn.ModuleDict(
             {
                 m: IntraModalExtractor(
@@ -66,8 +71,14 @@ class ALMT(SentimentModel):
             }
         )
         self.fusion = HyperModalityFusion(
-            layer, width=width, tokens=tokens, heads=width // FUSION_HEAD_WIDTH, depth=fusion_depth, reads_text=False
-        )
+            layer, width=width, tokens=tokens, heads=width // FUSION_HEAD_WIDTH, depth=fusion_depth, reads_text=False,
+            as_published=as_published,
+        )  # fmt: skip
+        if as_published:
+            for name, parameter in self.extractors.named_parameters():
+                if name.endswith(".tokens"):
+                    nn.init.zeros_(parameter)
+        self.as_published = as_published
         self.head = nn.Linear(width, 1)
 
     def forward(self, batch: Batch) -> Prediction:
@@ -75,7 +86,8 @@ class ALMT(SentimentModel):
         tokens = {}
         for m in MODALITIES:
             tokens[m], _ = self.extractors[m](*self.inputs(m, batch), read_frames=False)
-        fused = self.fusion(tokens, {m: batch.masks[m].any(1) for m in MODALITIES})
+        present = {m: batch.masks[m].any(1) | self.as_published for m in MODALITIES}
+        fused = self.fusion(tokens, present)
         return Prediction(self.spec.sentiment(self.head(fused).squeeze(-1)))
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
