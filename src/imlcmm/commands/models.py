@@ -15,6 +15,7 @@ def evaluate(
     data: Path,
     kind: str | None = None,
     split: Literal["test", "valid"] = "test",
+    calibrated: bool = False,
     out: Path | None = None,
 ) -> None:
     """Score runs on a split, compare them in pairs, and write JSON, CSV and Markdown.
@@ -24,6 +25,7 @@ def evaluate(
         data: Store or feature pickle.
         kind: Rules of the data set, for a pickle.
         split: Split to score.
+        calibrated: Score what `predict` says: outputs in the place of the mean label of such outputs on validation.
         out: Folder of the results; without it, `evaluation-SPLIT` in the first run's folder.
     """
     from imlcmm.datasets.loading import load_dataset
@@ -31,9 +33,9 @@ def evaluate(
     from imlcmm.files import check_folder
     from imlcmm.reports.tables.figures import predicted_against_true
 
-    folder = out or own_folder(runs[0]) / f"evaluation-{split}"
+    folder = out or own_folder(runs[0]) / f"evaluation-{split}{'-calibrated' if calibrated else ''}"
     check_folder(folder)
-    report = evaluate_runs(list(runs), load_dataset(data, kind), split)
+    report = evaluate_runs(list(runs), load_dataset(data, kind), split, calibrated=calibrated)
     report.write(folder)
     predicted_against_true(report.evaluations, folder / "predicted-against-true.png")
     show(report.markdown)

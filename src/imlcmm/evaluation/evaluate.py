@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from imlcmm.calibration import Calibration
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import DataError
+from imlcmm.evaluation.calibrated import calibrated, calibration_of
 from imlcmm.evaluation.oracle import oracle_scores
 from imlcmm.evaluation.rules import score
 from imlcmm.evaluation.statistics import Comparison, Scores, bootstrap, compare, interval
@@ -43,6 +45,7 @@ class Evaluation:
         draws: For the same rows, each metric on bootstrap resamples of the videos and seeds.
         reference: Scores of the constant predictor and, for simulated clips, of the oracle.
         units: What is resampled beside the seeds: source videos, or clips where the data does not tell their sources.
+        calibrated: Whether outputs were put in the place of the mean label of such outputs on validation.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Evaluation:
     draws: Mapping[str, Mapping[str, np.ndarray]]
     reference: Mapping[str, Scores]
     units: str = "source videos"
+    calibrated: bool = False
 
     @property
     def gap_closed(self) -> float | None:
@@ -133,6 +137,8 @@ class Report:
         first = self.evaluations[0]
         parts = [f"Scores on {len(first.labels)} clips by the rules of {first.kind}; mean ± deviation over seeds, "]
         parts[0] += f"95 % interval over {resampled(self.evaluations)}."
+        if first.calibrated:
+            parts[0] += " Outputs stand in the place of the mean label of such ones on validation, as in `predict`."
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
         parts.append(markdown(self.table))
@@ -195,7 +201,13 @@ def resampled(evaluations: Sequence[Evaluation]) -> str:
     return f"{units} and, where a run has several, seeds" if any(several) else f"{units}, of one seed alone"
 
 
-def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str = "test", name: str = "") -> Evaluation:
+def evaluate(
+    models: Sequence[SentimentModel],
+    data: SentimentData,
+    split: str = "test",
+    name: str = "",
+    calibrations: Sequence[Calibration] = (),
+) -> Evaluation:
     """Score the models of several seeds on a split.
 
     Args:
@@ -203,12 +215,20 @@ def evaluate(models: Sequence[SentimentModel], data: SentimentData, split: str =
         data: Data set; its train split gives the constant predictor.
         split: Split to score.
         name: What to call the models.
+        calibrations: That of each model, if it is to be scored for what `predict` says with it.
 
     Raises:
         ModelError: If a model was built for other features or labels.
         DataError: If the split is missing.
     """
-    return rate(name or type(models[0]).__name__, data, split, predict_seeds(models, data, split))
+    predictions = predict_seeds(models, data, split)
+    if calibrations:
+        seeds = [{head: values[i] for head, values in predictions.items()} for i in range(len(models))]
+        clips = data.splits[split]
+        seeds = [calibrated(own, seed, clips) for own, seed in zip(calibrations, seeds, strict=True)]
+        predictions = {head: np.stack([seed[head] for seed in seeds]) for head in predictions}
+    found = rate(name or type(models[0]).__name__, data, split, predictions)
+    return replace(found, calibrated=bool(calibrations))
 
 
 def predict_seeds(
@@ -304,16 +324,27 @@ def reference_scores(data: SentimentData, clips: ClipDataset) -> dict[str, Score
     return found
 
 
-def evaluate_runs(runs: Sequence[Path | str], data: SentimentData, split: str = "test") -> Report:
+def evaluate_runs(
+    runs: Sequence[Path | str], data: SentimentData, split: str = "test", *, calibrated: bool = False
+) -> Report:
     """Evaluate runs, by folder or a name that `find_pretrained` knows, on one data set and compare each pair.
+
+    Args:
+        runs: The runs.
+        data: Data set.
+        split: Split to score.
+        calibrated: Whether to score what `predict` says: outputs in the place of the mean label of such outputs on
+            validation.
 
     Raises:
         TrainingError: If a folder is not a finished run.
+        ModelError: If a run has no calibration though it is asked for.
     """
     opened = [load_run(folder) for folder in runs]
+    curves = [[calibration_of(seed / "best") for seed in run.seeds] if calibrated else () for run in opened]
     return Report.of([
-        evaluate([run.load(seed) for seed in run.seeds], data, split, name=name)
-        for name, run in zip(distinct_names([Path(run) for run in runs]), opened, strict=True)
+        evaluate([run.load(seed) for seed in run.seeds], data, split, name, own)
+        for name, run, own in zip(distinct_names([Path(run) for run in runs]), opened, curves, strict=True)
     ])  # fmt: skip
 
 
