@@ -29,7 +29,8 @@ def draw_ranking(ranking: Ranking, title: str, path: Path) -> None:
     axes = figure.subplots()
     for level, group in enumerate(groups, start=1):
         reached = [ranking.ranks[place] for place in group]
-        axes.plot(reached, [level * _BAR] * len(group), color="black", linewidth=2.5, marker="o", markersize=4)
+        heights = [level * _BAR] * len(group)
+        axes.plot(reached, heights, color="black", linewidth=2.5, marker="o", markersize=4, clip_on=False)
     for place in range(count):
         _name(axes, ranking, place, depth)
     axes.set_xlim(1, max(2, count))
