@@ -37,12 +37,12 @@ class Clips(ClipDataset):
 
 
 def test_each_clip_is_placed_by_the_curve_of_what_it_has():
-    outputs = {"multimodal": np.array([-2.0, 0.5, 0.5]), "text": np.array([np.nan, 0.5, 0.5])}
+    outputs = {"multimodal": np.array([[-2.0, 0.5, 0.5]]), "text": np.array([[np.nan, 0.5, 0.5]])}
     curves = {"multimodal text audio vision": curve(0.5), "text": curve(0.1)}
-    placed = calibrated(Calibration(MODALITIES, curves), outputs, Clips())
-    np.testing.assert_allclose(placed["multimodal"], [-1.0, 0.25, 0.5])
-    np.testing.assert_allclose(placed["text"], [np.nan, 0.05, 0.05])
-    assert outputs["multimodal"][0] == -2, "what was given stays"
+    placed = calibrated([Calibration(MODALITIES, curves)], outputs, Clips())
+    np.testing.assert_allclose(placed["multimodal"], [[-1.0, 0.25, 0.5]])
+    np.testing.assert_allclose(placed["text"], [[np.nan, 0.05, 0.05]])
+    assert outputs["multimodal"][0, 0] == -2, "what was given stays"
 
 
 @pytest.fixture(scope="module")

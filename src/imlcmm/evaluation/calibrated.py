@@ -1,6 +1,6 @@
 """What `predict` says of clips: outputs in the place of the mean label of such outputs on validation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,25 +25,26 @@ def calibration_of(checkpoint: Path) -> Calibration:
 
 
 def calibrated(
-    calibration: Calibration, predictions: Mapping[str, Float[np.ndarray, " clips"]], clips: ClipDataset
-) -> dict[str, Float[np.ndarray, " clips"]]:
+    calibrations: Sequence[Calibration], predictions: Mapping[str, Float[np.ndarray, "seeds clips"]], clips: ClipDataset
+) -> dict[str, Float[np.ndarray, "seeds clips"]]:
     """Put each head's outputs in the place of the mean label of validation clips with such outputs.
 
     The curve of the multimodal head is that of the modalities which a clip has. Where too few validation clips had
     them, outputs stay as they are.
 
     Args:
-        calibration: The model's curves.
+        calibrations: The curves of each seed's model.
         predictions: Outputs of each head; NaN where a clip lacks the modality.
         clips: The clips.
     """
     present = _present(clips)
     moved = {head: values.copy() for head, values in predictions.items()}
-    for head, values in moved.items():
-        for row, value in enumerate(values.tolist()):
-            curve = calibration.curve(head, present[row] if head == "multimodal" else ())
-            if curve is not None and np.isfinite(value):
-                values[row] = curve.value(value)
+    for head, seeds in moved.items():
+        for calibration, values in zip(calibrations, seeds, strict=True):
+            for row, value in enumerate(values.tolist()):
+                curve = calibration.curve(head, present[row] if head == "multimodal" else ())
+                if curve is not None and np.isfinite(value):
+                    values[row] = curve.value(value)
     return moved
 
 

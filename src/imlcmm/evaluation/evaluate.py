@@ -223,10 +223,7 @@ def evaluate(
     """
     predictions = predict_seeds(models, data, split)
     if calibrations:
-        seeds = [{head: values[i] for head, values in predictions.items()} for i in range(len(models))]
-        clips = data.splits[split]
-        seeds = [calibrated(own, seed, clips) for own, seed in zip(calibrations, seeds, strict=True)]
-        predictions = {head: np.stack([seed[head] for seed in seeds]) for head in predictions}
+        predictions = calibrated(calibrations, predictions, data.splits[split])
     found = rate(name or type(models[0]).__name__, data, split, predictions)
     return replace(found, calibrated=bool(calibrations))
 

@@ -65,10 +65,9 @@ class Graph_MFN(SentimentModel):  # noqa: N801 (the field writes it so)
 
     Audio and vision are averaged in windows side by side to the steps of the text; where the words do not divide the
     frames, neighbours share one, and those of the reference are of whole frames, the last one repeated
-    (`whole_windows`). The reference holds the networks of
-    the pairs and the triple in a plain dictionary, so that they are never trained (`frozen_graph`) nor counted: it has
-    66,128 parameters fewer at the sizes of CH-SIMS v2. It takes its state at the end of the padding, this model at the
-    last word.
+    (`whole_windows`). The reference holds the networks of the pairs and the triple in a plain dictionary, so that they
+    are never trained (`frozen_graph`) nor counted: it has 66,128 parameters fewer at the sizes of CH-SIMS v2. It takes
+    its state at the end of the padding, this model at the last word.
     """
 
     paper: ClassVar = (
