@@ -107,13 +107,12 @@ def _recipe_options(given: Any) -> str:
     from imlcmm.training.recipe import read_recipe, shipped_recipe
 
     model = find_model(given.model.class_path)
-    data = load_dataset(given.data, given.kind)
-    if given.recipe == "auto":
-        recipe = shipped_recipe(data.rules.recipes, model, unlabelled=given.unlabelled is not None)
-    else:
-        recipe = read_recipe(Path(given.recipe))
-    # By all of the clips: where a share of the labels is compared with all, the share alone should make the difference.
-    recipe = recipe.for_clips(len(data.train))
+    recipe = None if given.recipe == "auto" else read_recipe(Path(given.recipe))
+    if recipe is None or recipe.few_clips:
+        data = load_dataset(given.data, given.kind)
+        recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=given.unlabelled is not None)
+        # By all of the clips: where a share of labels is compared with all, the share alone should make the difference.
+        recipe = recipe.for_clips(len(data.train))
     options = {"class_path": given.model.class_path, "init_args": recipe.options}
     return json.dumps({"model": options, "optimization": recipe.optimization})
 
