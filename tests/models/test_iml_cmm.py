@@ -1,9 +1,11 @@
 """What holds for IML-CMM in particular: its switches, its losses and its mixup."""
 
+import numpy as np
 import pytest
 import torch
 
 from imlcmm.models import IMLCMM
+from imlcmm.models.objectives import Regression, concordance
 from imlcmm.modules.kan import KAN
 from imlcmm.modules.mixup import Mixup
 from imlcmm.types import MODALITIES, Batch, DataSpec
@@ -43,6 +45,8 @@ def test_the_joint_loss_has_the_paper_s_terms(batch):
         ({"unimodal_heads": False}, {"multimodal"}),
         ({"text_weight": 0.0, "audio_weight": 0.0}, {"multimodal", "vision", "mixup_vision"}),
         ({"l1_weight": 1e-3}, {"multimodal", *MODALITIES, "mixup_audio", "mixup_vision", "regularizer"}),
+        ({"mixup_fused_weight": 0.5, "unimodal_heads": False}, {"multimodal", "mixup_fused"}),
+        ({"concordance_weight": 0.5, "unimodal_heads": False}, {"multimodal", "concordance"}),
     ],
 )
 def test_each_switch_removes_its_term_alone(batch, options, names):
@@ -60,6 +64,9 @@ def test_each_switch_removes_its_term_alone(batch, options, names):
         {"pool": "tokens"},
         {"objective": "classification"},
         {"fusion_reads_text": False},
+        {"head_reads_pooled": True},
+        {"head_reads_pooled": True, "unimodal_heads": False},
+        {"mixup_fused_weight": 0.5, "concordance_weight": 0.5, "huber": 0.5},
         {"activation": "gelu", "fusion_depth": 1, "tokens": 2, "heads": 2, "width": 16},
     ],
 )
@@ -91,6 +98,41 @@ def test_regression_terms_are_weighted_mean_absolute_errors(batch):
     torch.testing.assert_close(loss["multimodal"], (prediction.sentiment - batch.label).abs().mean())
     error = (prediction.unimodal["audio"] - batch.unimodal_labels["audio"]).abs().mean()
     torch.testing.assert_close(loss["audio"], 0.8 * error)
+
+
+def test_a_huber_error_is_squared_near_the_label_and_absolute_far_from_it():
+    raw, target = torch.tensor([[0.1], [0.5], [2.0]]), torch.zeros(3, 1)
+    found = Regression(SPEC, huber=0.5).error(raw, target)
+    torch.testing.assert_close(found, torch.tensor([0.1**2 / 2 / 0.5, 0.25, 2.0 - 0.25]))
+    absolute = Regression(SPEC).error(raw, target)
+    torch.testing.assert_close(absolute, torch.tensor([0.1, 0.5, 2.0]))
+
+
+def test_concordance_is_lin_s():
+    generator = np.random.default_rng(0)
+    p, y = generator.normal(size=(2, 40))
+    expected = 2 * np.cov(p, y, bias=True)[0, 1] / (p.var() + y.var() + (p.mean() - y.mean()) ** 2)
+    assert concordance(torch.tensor(p), torch.tensor(y)).item() == pytest.approx(expected, abs=1e-12)
+    assert concordance(torch.tensor(y), torch.tensor(y)).item() == pytest.approx(1)
+    assert concordance(torch.ones(3), torch.ones(3)).isfinite()
+
+
+def test_mixed_inputs_of_the_head_are_held_against_mixed_labels(batch):
+    model, _ = terms(batch, mixup_fused_weight=0.5, unimodal_heads=False, dropout=0.0)
+    torch.manual_seed(3)
+    prediction = model(batch)
+    found = model.fused_consistency(prediction, batch)
+    torch.manual_seed(3)
+    mixup = Mixup.of_all(8, 1.0, batch.label.device)
+    says = model.multimodal_head(mixup.mix(prediction.features["fused"])).squeeze(-1)
+    torch.testing.assert_close(found, (says - mixup.mix(batch.label)).abs().mean())
+
+
+def test_extractors_may_learn_at_a_rate_of_their_own(batch):
+    groups = {g["name"]: g for g in terms(batch, extractor_lr=1e-4)[0].parameter_groups()}
+    assert groups["extractors"]["lr"] == 1e-4
+    assert "lr" not in groups["rest"]
+    assert [g["name"] for g in terms(batch)[0].parameter_groups()] == ["rest"]
 
 
 def test_mixup_targets_interpolate_the_labels(batch, monkeypatch):

@@ -121,7 +121,7 @@ def test_a_run_of_an_older_version_is_gone_on_with(simulated, tmp_path):
     train(small(simulated), simulated, SHORT, folder=tmp_path, trainer=QUIET)
     file = tmp_path / "run.json"
     old = json.loads(file.read_text())
-    del old["optimization"]["repeats"], old["data"]["label_share"], old["trainer"]
+    del old["optimization"]["repeats"], old["data"]["label_share"], old["trainer"], old["model"]["options"]["huber"]
     file.write_text(json.dumps(old))
     train(small(simulated), simulated, replace(SHORT, seed=8), folder=tmp_path, trainer=QUIET, resume=True)
     with pytest.raises(TrainingError, match="repeats was 1, is 2"):

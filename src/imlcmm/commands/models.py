@@ -16,6 +16,7 @@ def evaluate(
     kind: str | None = None,
     split: Literal["test", "valid"] = "test",
     calibrated: bool = False,
+    together: bool = False,
     out: Path | None = None,
 ) -> None:
     """Score runs on a split, compare them in pairs, and write JSON, CSV and Markdown.
@@ -26,6 +27,7 @@ def evaluate(
         kind: Rules of the data set, for a pickle.
         split: Split to score.
         calibrated: Score what `predict` says: outputs in the place of the mean label of such outputs on validation.
+        together: Score the mean of each run's seeds too, as one model.
         out: Folder of the results; without it, `evaluation-SPLIT` in the first run's folder.
     """
     from imlcmm.datasets.loading import load_dataset
@@ -33,9 +35,9 @@ def evaluate(
     from imlcmm.files import check_folder
     from imlcmm.reports.tables.figures import predicted_against_true
 
-    folder = out or own_folder(runs[0]) / f"evaluation-{split}{'-calibrated' if calibrated else ''}"
+    folder = out or own_folder(runs[0]) / f"evaluation-{split}{'-calibrated' * calibrated}{'-together' * together}"
     check_folder(folder)
-    report = evaluate_runs(list(runs), load_dataset(data, kind), split, calibrated=calibrated)
+    report = evaluate_runs(list(runs), load_dataset(data, kind), split, calibrated=calibrated, together=together)
     report.write(folder)
     predicted_against_true(report.evaluations, folder / "predicted-against-true.png")
     show(report.markdown)
@@ -51,19 +53,21 @@ def leaderboard(
     seeds: int = 5,
     jobs: int = 1,
     ray: str | None = None,
+    calibrated: bool = False,
     folder: Path = Path("runs/leaderboard"),
 ) -> None:
     """Train all models by their recipes and compare them; what is finished stays. After -- come options of `train`.
 
     Args:
         data: Store or feature pickle.
-        models: Names of the models; all of them by default.
+        models: Names of the models, all of them by default; IMLCMM+ is IMLCMM by its recipe beyond the paper.
         more: Options of `imlcmm train` for every model, such as --optimization.epochs=12.
         kind: Rules of the data set, for a pickle.
         seeds: Seeds a model.
         jobs: Models trained at a time.
         ray: Address of a Ray cluster to train on (HOST:PORT, auto, or local), whose machines see the same folders; each
             model takes one of its processors.
+        calibrated: Score what `predict` says: outputs in the place of the mean label of such outputs on validation.
         folder: Folder of the runs and the results.
     """
     from imlcmm.datasets.loading import load_dataset
@@ -71,10 +75,17 @@ def leaderboard(
     from imlcmm.models import list_models, named_model
     from imlcmm.models.card import call_name
     from imlcmm.reports.experiments.leaderboard import leaderboard as run
+    from imlcmm.training.recipe import BEYOND
 
     check_folder(folder)
-    names = [call_name(named_model(name)) for name in models or list_models()]
-    board = run(load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more), ray=ray)
+    names = [
+        call_name(named_model(name.removesuffix(BEYOND))) + BEYOND * name.endswith(BEYOND)
+        for name in models or list_models()
+    ]
+    board = run(
+        load_dataset(data, kind), names, folder=folder, seeds=seeds, jobs=jobs, options=list(more), ray=ray,
+        calibrated=calibrated,
+    )  # fmt: skip
     board.write(folder)
     show(board.markdown)
     show(f"written to {folder}: leaderboard.md, .csv, .tex and .png")

@@ -17,7 +17,8 @@ def train(arguments: Any) -> None:
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model
     from imlcmm.training.fit import train_seeds
-    from imlcmm.training.recipe import build_model
+    from imlcmm.training.recipe import BEST, BEYOND, build_model
+    from imlcmm.training.run import load_run
 
     data = load_dataset(arguments.data, arguments.kind)
     model = find_model(arguments.model.class_path)
@@ -29,9 +30,11 @@ def train(arguments: Any) -> None:
         data,
         arguments.optimization,
         seeds=range(first, first + arguments.seeds),
-        folder=arguments.folder or Path("runs") / model.__name__,
+        folder=arguments.folder or Path("runs") / f"{model.__name__}{BEYOND * (arguments.recipe == BEST)}",
         unlabelled=unlabelled,
         train_clips=data.train.sample(arguments.label_share),
+        teachers=load_run(arguments.teachers) if arguments.teachers else None,
+        teaching_share=arguments.teaching_share,
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
@@ -72,7 +75,8 @@ def train_parser() -> Parser:
     parser.add_argument(
         "--recipe",
         default="auto",
-        help="defaults under your options: auto (the model's for this kind of data), none, a file",
+        help="defaults under your options: auto (the model's for this kind of data), best (beyond its paper; the same "
+        "as a + behind the model's name), none, a file",
     )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
@@ -80,6 +84,8 @@ def train_parser() -> Parser:
     parser.add_argument(
         "--unlabelled", type=Path | None, help="store with unlabelled clips, for semi-supervised training"
     )
+    parser.add_argument("--teachers", type=Path | None, help="run on the same data whose seeds soften the labels")
+    parser.add_argument("--teaching_share", type=float, default=0.5, help="what they count, the label the rest")
     parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
     parser.add_subclass_arguments(SentimentModel, "model", skip={"spec"}, instantiate=False, required=True)
     parser.add_class_arguments(Optimization, "optimization")
@@ -107,10 +113,12 @@ def _recipe_options(given: Any) -> str:
     from imlcmm.training.recipe import read_recipe, shipped_recipe
 
     model = find_model(given.model.class_path)
-    recipe = None if given.recipe == "auto" else read_recipe(Path(given.recipe))
+    file = Path(given.recipe)
+    recipe = read_recipe(file) if file.suffix in _CONFIGURATIONS or file.is_file() else None
     if recipe is None or recipe.few_clips:
-        data = load_dataset(given.data, given.kind)
-        recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=given.unlabelled is not None)
+        data, name = load_dataset(given.data, given.kind), "" if given.recipe == "auto" else given.recipe
+        unlabelled = given.unlabelled is not None
+        recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=unlabelled, name=name)
         # By all of the clips: where a share of labels is compared with all, the share alone should make the difference.
         recipe = recipe.for_clips(len(data.train))
     options = {"class_path": given.model.class_path, "init_args": recipe.options}
@@ -118,11 +126,13 @@ def _recipe_options(given: Any) -> str:
 
 
 def _with_import_path(words: list[str]) -> list[str]:
-    """Replace the model's name, however it is spelt, by the import path that the parser reads."""
+    """Replace the model's name, however it is spelt, by the import path that the parser reads; + asks for a recipe."""
     from imlcmm.models import import_path, named_model
+    from imlcmm.training.recipe import BEST, BEYOND
 
     parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--model=") else [word])]
     for i, (flag, value) in enumerate(pairwise(parts), start=1):
         if flag == "--model" and not value.endswith(_CONFIGURATIONS):
-            parts[i] = import_path(named_model(value))
+            parts[i] = import_path(named_model(value.removesuffix(BEYOND)))
+            return [*parts, "--recipe", BEST] if value.endswith(BEYOND) else parts
     return parts

@@ -26,6 +26,8 @@ from imlcmm.models.spread import NEARLY_CONSTANT, spread
 from imlcmm.training.run import load_run
 from imlcmm.types import TARGETS, Batch
 
+TOGETHER = ", seeds together"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -74,6 +76,12 @@ class Evaluation:
         """How many seeds say nearly the same of every clip."""
         label = self.labels[:, 0]
         return sum(spread(predicted, label) < NEARLY_CONSTANT for predicted in self.predictions["multimodal"])
+
+    @property
+    def scored(self) -> str:
+        """Say what was scored, if it was not the outputs; a sentence and a space."""
+        moved = "Outputs stand in the place of the mean label of such ones on validation, as in `predict`. "
+        return moved if self.calibrated else ""
 
     def mean(self, metric: str) -> float:
         """Average a metric of the multimodal head over the seeds."""
@@ -137,8 +145,7 @@ class Report:
         first = self.evaluations[0]
         parts = [f"Scores on {len(first.labels)} clips by the rules of {first.kind}; mean ± deviation over seeds, "]
         parts[0] += f"95 % interval over {resampled(self.evaluations)}."
-        if first.calibrated:
-            parts[0] += " Outputs stand in the place of the mean label of such ones on validation, as in `predict`."
+        parts[0] += f" {first.scored}".rstrip()
         if first.simulated:
             parts.insert(0, "**Simulated data: not comparable with published numbers.**")
         parts.append(markdown(self.table))
@@ -207,6 +214,8 @@ def evaluate(
     split: str = "test",
     name: str = "",
     calibrations: Sequence[Calibration] = (),
+    *,
+    together: bool = False,
 ) -> Evaluation:
     """Score the models of several seeds on a split.
 
@@ -216,6 +225,7 @@ def evaluate(
         split: Split to score.
         name: What to call the models.
         calibrations: That of each model, if it is to be scored for what `predict` says with it.
+        together: Whether the models are scored as one that says their mean.
 
     Raises:
         ModelError: If a model was built for other features or labels.
@@ -224,6 +234,8 @@ def evaluate(
     predictions = predict_seeds(models, data, split)
     if calibrations:
         predictions = calibrated(calibrations, predictions, data.splits[split])
+    if together:
+        predictions = {head: values.mean(axis=0, keepdims=True) for head, values in predictions.items()}
     found = rate(name or type(models[0]).__name__, data, split, predictions)
     return replace(found, calibrated=bool(calibrations))
 
@@ -322,7 +334,12 @@ def reference_scores(data: SentimentData, clips: ClipDataset) -> dict[str, Score
 
 
 def evaluate_runs(
-    runs: Sequence[Path | str], data: SentimentData, split: str = "test", *, calibrated: bool = False
+    runs: Sequence[Path | str],
+    data: SentimentData,
+    split: str = "test",
+    *,
+    calibrated: bool = False,
+    together: bool = False,
 ) -> Report:
     """Evaluate runs, by folder or a name that `find_pretrained` knows, on one data set and compare each pair.
 
@@ -332,6 +349,7 @@ def evaluate_runs(
         split: Split to score.
         calibrated: Whether to score what `predict` says: outputs in the place of the mean label of such outputs on
             validation.
+        together: Whether the mean of each run's seeds is scored too, as one model.
 
     Raises:
         TrainingError: If a folder is not a finished run.
@@ -340,8 +358,9 @@ def evaluate_runs(
     opened = [load_run(folder) for folder in runs]
     curves = [[calibration_of(seed / "best") for seed in run.seeds] if calibrated else () for run in opened]
     return Report.of([
-        evaluate([run.load(seed) for seed in run.seeds], data, split, name, own)
+        evaluate([run.load(seed) for seed in run.seeds], data, split, name + TOGETHER * one, own, together=one)
         for name, run, own in zip(distinct_names([Path(run) for run in runs]), opened, curves, strict=True)
+        for one in ((False, True) if together else (False,))
     ])  # fmt: skip
 
 

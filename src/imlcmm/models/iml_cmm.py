@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from imlcmm.models.base import SentimentModel
-from imlcmm.models.objectives import ObjectiveName, objective_for, read_heads, weighted_errors
+from imlcmm.models.objectives import ObjectiveName, concordance, objective_for, read_heads, weighted_errors
 from imlcmm.models.search import Choice, Range
 from imlcmm.modules.attention import Activation, TransformerLayer
 from imlcmm.modules.connector import Connector
@@ -69,7 +69,11 @@ class IMLCMM(SentimentModel):
         pool: Literal["frames", "tokens"] = "frames",
         hyper_modality: bool = True,
         fusion_reads_text: bool = True,
+        head_reads_pooled: bool = False,
+        extractor_lr: float | None = None,
         objective: ObjectiveName = "regression",
+        huber: float = 0.0,
+        concordance_weight: float = 0.0,
         multimodal_weight: float = 1.0,
         text_weight: float = 0.2,
         audio_weight: float = 0.8,
@@ -79,6 +83,7 @@ class IMLCMM(SentimentModel):
         mixup_vision_weight: float = 1.0,
         mixup_alpha: float = 1.0,
         mixup_part: float = 1.0,
+        mixup_fused_weight: float = 0.0,
         l1_weight: float = 0.0,
         entropy_weight: float = 0.0,
         text_encoder: str | dict[str, Any] | None = None,
@@ -106,7 +111,12 @@ class IMLCMM(SentimentModel):
             pool: What the unimodal heads pool: the frames of the sequence (the paper) or the N tokens.
             hyper_modality: Whether AHL fuses; without it the pooled modalities are concatenated.
             fusion_reads_text: Whether the fusion's [CLS] reads the text beside the hyper-modality; ALMT's does not.
+            head_reads_pooled: Whether the multimodal head reads the pooled modalities beside what AHL fused.
+            extractor_lr: Learning rate of the unimodal extractors, if not that of the rest.
             objective: L1 on the label, or cross-entropy over the data set's classes.
+            huber: Error, on a scale from -1 to 1, below which L1 turns into a square; 0 keeps L1 throughout.
+            concordance_weight: Weight of 1 - Lin's concordance of prediction and label over a batch, for the fused
+                head; it asks for correlation, mean and deviation at once.
             multimodal_weight: w_M of the joint loss.
             text_weight: w_T of the joint loss.
             audio_weight: w_A of the joint loss.
@@ -116,6 +126,7 @@ class IMLCMM(SentimentModel):
             mixup_vision_weight: w_vmix; 0 turns the vision mixup off.
             mixup_alpha: α of the Beta distribution that λ is drawn from.
             mixup_part: Part of each batch that is mixed, drawn anew each time; the losses keep their expectation.
+            mixup_fused_weight: Weight of the same consistency for what the multimodal head reads (manifold mixup).
             l1_weight: λ_act of the splines' regulariser (equation 3).
             entropy_weight: λ_ent of the splines' regulariser.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
@@ -125,7 +136,9 @@ class IMLCMM(SentimentModel):
         super().__init__(
             spec, text_encoder=text_encoder, fine_tune_text=fine_tune_text, text_encoder_lr=text_encoder_lr
         )
-        self.objective = objective_for(objective, spec)
+        self.objective = objective_for(objective, spec, huber=huber)
+        self.concordance_weight, self.mixup_fused_weight = concordance_weight, mixup_fused_weight
+        self.extractor_lr = extractor_lr
         self.task_weights = dict(
             zip(TARGETS, (multimodal_weight, text_weight, audio_weight, vision_weight), strict=True)
         )
@@ -150,12 +163,13 @@ class IMLCMM(SentimentModel):
             }
         )
         headed = tuple(m for m in MODALITIES if unimodal_heads and self.task_weights[m])
-        pooled = headed if hyper_modality else MODALITIES
+        self.head_reads_pooled = head_reads_pooled or not hyper_modality
+        pooled = MODALITIES if self.head_reads_pooled else headed
         self.read_frames = {m: m in pooled and pool == "frames" for m in MODALITIES}
         self.pools = nn.ModuleDict({m: AttentionPool(width, width) for m in pooled})
         head = partial(mapping.head, hidden=HEAD_WIDTH, outputs=self.objective.outputs)
         self.heads = nn.ModuleDict({m: head(width) for m in headed})
-        self.multimodal_head = head(width if hyper_modality else width * len(MODALITIES))
+        self.multimodal_head = head(width * (hyper_modality + self.head_reads_pooled * len(MODALITIES)))
         self.fusion: HyperModalityFusion | None = None
         if hyper_modality:
             self.fusion = HyperModalityFusion(
@@ -172,12 +186,12 @@ class IMLCMM(SentimentModel):
             if m in self.pools:
                 pooled[m], attention[m] = self.pool_modality(m, tokens[m], frames, mask)
         raw = {m: head(pooled[m]) for m, head in self.heads.items()}
-        if self.fusion is not None:
-            fused = self.fusion(tokens, present)
-        else:
-            fused = torch.cat([pooled[m] * present[m].unsqueeze(-1) for m in MODALITIES], dim=-1)
-        raw["multimodal"] = self.multimodal_head(fused)
-        return read_heads(self.objective, raw, batch, attention=attention)
+        fused = [] if self.fusion is None else [self.fusion(tokens, present)]
+        if self.head_reads_pooled:
+            fused += [pooled[m] * present[m].unsqueeze(-1) for m in MODALITIES]
+        read = torch.cat(fused, dim=-1)
+        raw["multimodal"] = self.multimodal_head(read)
+        return read_heads(self.objective, raw, batch, attention=attention, features={"fused": read})
 
     def loss(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Weigh the errors of the heads, the mixup consistency while training, and the splines' regulariser."""
@@ -186,6 +200,12 @@ class IMLCMM(SentimentModel):
             for m, weight in self.mixup_weights.items():
                 if weight and m in self.heads:
                     terms[f"mixup_{m}"] = weight * self.mixup_consistency(m, prediction, batch)
+            if self.mixup_fused_weight:
+                terms["mixup_fused"] = self.mixup_fused_weight * self.fused_consistency(prediction, batch)
+        if self.concordance_weight:
+            known = batch.label.isfinite()
+            agreement = concordance(prediction.sentiment[known], batch.label[known])
+            terms["concordance"] = self.concordance_weight * (1 - agreement)
         if self.l1_weight or self.entropy_weight:
             terms["regularizer"] = self.regularizer()
         return terms
@@ -209,6 +229,19 @@ class IMLCMM(SentimentModel):
         error, known = self.objective.error(self.heads[modality](pooled), mixup.mix(target)), present[mixup.rows]
         mean: Tensor = (error * known).sum() / known.sum().clamp(min=1)
         return mean
+
+    def fused_consistency(self, prediction: Prediction, batch: Batch) -> Tensor:
+        """Compare what the multimodal head says of mixed inputs with the mixed targets (Verma et al. 2019)."""
+        raw, label = prediction.logits["multimodal"], batch.label.unsqueeze(-1)
+        target = torch.where(label.isnan(), self.objective.pseudo_target(raw), self.objective.target(batch.label))
+        mixup = Mixup.of_all(len(raw), self.mixup_alpha, raw.device)
+        mixed = self.multimodal_head(mixup.mix(prediction.features["fused"]))
+        mean: Tensor = self.objective.error(mixed, mixup.mix(target)).mean()
+        return mean
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Give the extractors a learning rate of their own, if they have one."""
+        return self.group(**({} if self.extractor_lr is None else {"extractors": {"lr": self.extractor_lr}}))
 
     def pool_modality(
         self, modality: str, tokens: Tensor, frames: Tensor | None, mask: Tensor

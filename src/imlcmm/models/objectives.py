@@ -14,13 +14,20 @@ ObjectiveName = Literal["regression", "classification"]
 
 
 class Regression:
-    """Predict the label itself, by its absolute error (IML-CMM equations 23-24) or its squared one."""
+    """Predict the label itself, by its absolute error (IML-CMM equations 23-24), its squared one, or one in between."""
 
     outputs = 1
 
-    def __init__(self, spec: DataSpec | None = None, *, squared: bool = False) -> None:
-        """Choose the error, and the data set whose labels are brought to the models' own scale."""
-        self.spec, self.squared = spec, squared
+    def __init__(self, spec: DataSpec | None = None, *, squared: bool = False, huber: float = 0.0) -> None:
+        """Choose the error, and the data set whose labels are brought to the models' own scale.
+
+        Args:
+            spec: The data set.
+            squared: Whether the error is squared.
+            huber: Difference, on the models' own scale, below which the error is squared and from which it is absolute
+                (Huber 1964, divided by that difference); 0 for absolute throughout.
+        """
+        self.spec, self.squared, self.huber = spec, squared, huber
 
     def sentiment(self, raw: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
         """Read the value."""
@@ -36,8 +43,10 @@ class Regression:
         return raw.detach()
 
     def error(self, raw: Float[Tensor, "batch 1"], target: Float[Tensor, "batch 1"]) -> Float[Tensor, " batch"]:
-        """Compute |prediction - label|, or its square."""
+        """Compute |prediction - label|, its square, or Huber's error."""
         difference = (raw - target).squeeze(-1)
+        if self.huber:
+            return F.huber_loss(difference, torch.zeros_like(difference), "none", self.huber) / self.huber
         return difference.square() if self.squared else difference.abs()
 
 
@@ -76,9 +85,17 @@ Objective = Regression | Classification
 """Relates the raw outputs of a head, labels and sentiment values."""
 
 
-def objective_for(name: ObjectiveName, spec: DataSpec) -> Objective:
-    """Give the objective of that name for a data set."""
-    return Regression(spec) if name == "regression" else Classification(spec)
+def objective_for(name: ObjectiveName, spec: DataSpec, *, huber: float = 0.0) -> Objective:
+    """Give the objective of that name for a data set; `huber` is for regression."""
+    return Regression(spec, huber=huber) if name == "regression" else Classification(spec)
+
+
+def concordance(predicted: Float[Tensor, " clips"], label: Float[Tensor, " clips"]) -> Float[Tensor, ""]:
+    """Compute Lin's concordance correlation: 1 where both agree in correlation, mean and deviation (Lin 1989)."""
+    both = predicted - predicted.mean(), label - label.mean()
+    apart = (predicted.mean() - label.mean()).square()
+    spread = both[0].square().mean() + both[1].square().mean() + apart
+    return 2 * (both[0] * both[1]).mean() / spread.clamp(min=1e-6)
 
 
 def mean_error(

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.files import write_json, write_text
-from imlcmm.models import admit_model, import_path
+from imlcmm.models import admit_model, find_model, import_path
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.calibration import calibrate
 from imlcmm.models.checkpoint import load_checkpoint
@@ -35,6 +36,7 @@ from imlcmm.training.module import Optimization, TrainingModule
 from imlcmm.training.run import Run
 from imlcmm.training.run_files import DESCRIPTION, METRICS, environment, read_description, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
+from imlcmm.training.teaching import Teaching
 from imlcmm.training.training_bar import TrainingBar
 from imlcmm.types import Batch
 from imlcmm.untrusted import check_type
@@ -79,6 +81,8 @@ def train(
     folder: Path | str,
     unlabelled: ClipDataset | None = None,
     train_clips: ClipDataset | None = None,
+    teachers: Run | None = None,
+    teaching_share: float = 0.5,
     resume: bool = False,
     trainer: TrainerOptions | None = None,
     told: Callable[[int, int], None] | None = None,
@@ -92,6 +96,9 @@ def train(
         folder: Folder of the run.
         unlabelled: Clips without labels, for semi-supervised training.
         train_clips: Labelled clips to train on, if not all of `data.train`.
+        teachers: A run whose seeds together soften the labels of the training clips; it should have been trained on no
+            other ones.
+        teaching_share: How much of what is learnt they say; the rest is the label.
         resume: Whether to go on with what is in the folder; a finished seed is left as it is.
         trainer: Where to train.
         told: Is told after each epoch the seed and how many of its epochs are done; all of them at its end.
@@ -105,6 +112,8 @@ def train(
     clips = train_clips or data.train
     valid = None if how.patience is None and "valid" not in data.splits else data.valid
     description = describe(model, data, how, options, clips, unlabelled)
+    if teachers is not None:
+        description["data"]["teachers"] = describe_teachers(teachers, data, clips, teaching_share)
     seed_folder = folder / f"seed-{how.seed}"
     loop = build_trainer(how, options, seed_folder, told)
     if loop.world_size > 1 and not model.several_devices:
@@ -119,7 +128,7 @@ def train(
             repeats=how.repeats, window=how.window, workers=options.workers, passes=model.passes,
         )  # fmt: skip
         validation = None if judged is None else validation_loader(judged, how.batch_size)
-        module = TrainingModule(model, how, loader_for)
+        module = TrainingModule(model, how, loader_for, taught_by(teachers, clips, teaching_share))
         fit(loop, module, validation, seed_folder)
         if loop.is_global_zero:
             differing = describe_checkpoint(seed_folder / "best", data, how, description, module)
@@ -187,6 +196,30 @@ def describe(
     }
 
 
+def taught_by(teachers: Run | None, clips: ClipDataset, share: float) -> Teaching | None:
+    """Ask a run's seeds about the training clips, if there is a run."""
+    return None if teachers is None else Teaching.by([teachers.load(seed) for seed in teachers.seeds], clips, share)
+
+
+def describe_teachers(run: Run, data: SentimentData, clips: ClipDataset, share: float) -> dict[str, Any]:
+    """Say who teaches.
+
+    Raises:
+        TrainingError: If they learnt other clips, or more, so that they may know what validation or a share leaves out.
+    """
+    theirs = run.description["data"]
+    if theirs["checksum"] != data.checksum:
+        raise TrainingError(
+            f"{run.folder} was trained on another data set ({theirs['path']}); teach with a run trained on this one"
+        )
+    if theirs["train_clips"] > len(clips):
+        raise TrainingError(
+            f"{run.folder} learnt {theirs['train_clips']} labelled clips, and is to teach {len(clips)}; teach with a "
+            "run that was trained on no more"
+        )
+    return {"model": run.name, "seeds": [seed.name for seed in run.seeds], "share": share}
+
+
 def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], resume: bool) -> None:
     """Make the folder of a seed, or check that it may be gone on with.
 
@@ -201,6 +234,9 @@ def open_folder(folder: Path, seed_folder: Path, description: dict[str, Any], re
         mine = json.loads(json.dumps(description))
         before["optimization"] = {**asdict(Optimization()), **before["optimization"]}
         before["data"].setdefault("label_share", mine["data"]["label_share"])
+        options = signature(find_model(mine["model"]["class"])).parameters
+        for name in mine["model"]["options"].keys() - before["model"]["options"].keys():
+            before["model"]["options"][name] = options[name].default
         for part in ("model", "optimization", "data"):
             changed = _differences(before[part], mine[part])
             if changed:

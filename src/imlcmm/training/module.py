@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import lightning as L
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from imlcmm.errors import TrainingError
 from imlcmm.models.base import SentimentModel
 from imlcmm.training.loaders import EpochLoader
+from imlcmm.training.modality_dropout import drop_modalities
+from imlcmm.training.teaching import Teaching
 from imlcmm.types import Batch
 
 
@@ -37,6 +40,9 @@ class Optimization:
         gradient_clip: Largest norm of the gradient, or largest value; 0 turns clipping off.
         clip_by: Whether the gradient is clipped by its norm or value by value.
         accumulate: Batches whose gradients are averaged into one step.
+        average: Decay of an exponential moving average of the weights, which is what validation scores and the run
+            keeps; 0 keeps the weights themselves.
+        modality_dropout: Chance that a training clip loses a modality, each by itself but never the last one.
         seed: What initialisation, order, dropout and mixup are drawn from.
     """
 
@@ -53,6 +59,8 @@ class Optimization:
     gradient_clip: float = 1.0
     clip_by: Literal["norm", "value"] = "norm"
     accumulate: int = 1
+    average: float = 0.0
+    modality_dropout: float = 0.0
     seed: int = 1111
 
     def __post_init__(self) -> None:
@@ -72,6 +80,8 @@ class Optimization:
             ("warmup", not 0 <= self.warmup < 1, "from 0 to below 1"),
             ("gradient_clip", self.gradient_clip < 0, "0 or more"),
             ("accumulate", self.accumulate < 1, "1 or more"),
+            ("average", not 0 <= self.average < 1, "from 0 to below 1"),
+            ("modality_dropout", not 0 <= self.modality_dropout < 1, "from 0 to below 1"),
         ):
             if wrong:
                 raise TrainingError(f"optimization.{name} is {getattr(self, name)}; it must be {range_}")
@@ -85,10 +95,22 @@ class TrainingModule(L.LightningModule):
         model: SentimentModel,
         optimization: Optimization,
         loader_for: Callable[[int, int, int], EpochLoader],
+        teaching: Teaching | None = None,
     ) -> None:
-        """Take the model, how it is trained, and what makes the batches of an epoch for one of several devices."""
+        """Take the model and how it is trained.
+
+        Args:
+            model: The model.
+            optimization: How it is trained.
+            loader_for: Makes the batches of an epoch, for one of several devices.
+            teaching: What teachers say of the clips.
+        """
         super().__init__()
-        self.model, self.optimization, self.loader_for = model, optimization, loader_for
+        self.model, self.optimization, self.loader_for, self.teaching = model, optimization, loader_for, teaching
+        self.averaged: AveragedModel | None = None
+        if optimization.average:
+            average = get_ema_multi_avg_fn(optimization.average)
+            self.averaged = AveragedModel(model, multi_avg_fn=average).requires_grad_(False)
         self.place = (0, 1)
         self.has_begun = False
         self.history: list[dict[str, float]] = []
@@ -97,6 +119,12 @@ class TrainingModule(L.LightningModule):
         self._begins: dict[int, str] = {}
         self._predicted: list[tuple[Tensor, Tensor]] = []
         self._found: dict[str, float] = {}
+
+    @property
+    def kept(self) -> SentimentModel:
+        """The model that validation scores and the run keeps."""
+        averaged = self.model if self.averaged is None else self.averaged.module
+        return cast(SentimentModel, averaged)
 
     def setup(self, stage: str) -> None:
         """Learn which of how many devices this is."""
@@ -123,11 +151,20 @@ class TrainingModule(L.LightningModule):
             self.model.begin_pass(self._begins[index])
         step = self.current_epoch * 1_000_003 + index
         torch.manual_seed(self.optimization.seed * 7_919 + step + self.place[0] * 1_000_000_007)
+        batch = drop_modalities(batch, self.optimization.modality_dropout)
+        if self.teaching is not None:
+            batch = self.teaching.of(batch)
         terms = self.model.loss(self.model(batch), batch)
         loss = torch.stack(list(terms.values())).sum()
         self._add({**terms, "loss": loss}, len(batch.row))
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, and take the new weights into their average."""
+        super().optimizer_step(*args, **kwargs)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
 
     def on_train_epoch_end(self) -> None:
         """Add the epoch to the history: training losses over all devices, and what validation found within it."""
@@ -143,12 +180,12 @@ class TrainingModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Collect the loss of each clip and the predictions."""
-        prediction = self.model(batch)
-        for name, term in self.model.loss(prediction, batch).items():
+        prediction = self.kept(batch)
+        for name, term in self.kept.loss(prediction, batch).items():
             self._valid_sums[name] = _total(self._valid_sums.get(name), term, len(batch.row))
         self._predicted.append((prediction.sentiment.detach(), batch.label))
         if index == 0:
-            self._found |= self.model.diagnostics(batch)
+            self._found |= self.kept.diagnostics(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Average over clips, not batches, and let the trainer see the loss that selects."""

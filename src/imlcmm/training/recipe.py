@@ -19,6 +19,10 @@ from imlcmm.types import DataSpec
 from imlcmm.untrusted import check_type, read_yaml
 
 FOLDER = files("imlcmm") / "recipes"
+BEST = "best"
+"""Name of recipes that go beyond a model's paper."""
+BEYOND = "+"
+"""Behind a model's name it asks for that recipe."""
 FEW = 300
 """Below so many training clips, what a recipe says of few clips holds."""
 
@@ -59,19 +63,28 @@ class Recipe:
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def shipped_recipe(kind: str, model: type[SentimentModel], *, unlabelled: bool = False) -> Recipe:
+def shipped_recipe(kind: str, model: type[SentimentModel], *, unlabelled: bool = False, name: str = "") -> Recipe:
     """Give the recipe that comes with the project, or an empty one where there is none, as for a user's own model.
 
     Args:
         kind: The catalogue's name of the data set's rules.
         model: Model class.
         unlabelled: Whether clips without labels join, for which a model may have a recipe of its own.
+        name: Another recipe than the one of the model's paper, such as `BEST`.
+
+    Raises:
+        TrainingError: If the model has no recipe of that name for such data.
     """
-    stem = model.__module__.rpartition(".")[2]
-    for name in (f"{stem}-unlabelled.yaml", f"{stem}.yaml") if unlabelled else (f"{stem}.yaml",):
-        file = FOLDER / kind / name
-        if model.__module__.startswith("imlcmm.") and file.is_file():
+    stem, own = model.__module__.rpartition(".")[2], model.__module__.startswith("imlcmm.")
+    wanted = [name] if name else ["unlabelled", ""] if unlabelled else [""]
+    for each in wanted:
+        file = FOLDER / kind / f"{stem}{each and '-'}{each}.yaml"
+        if own and file.is_file():
             return _parse(file.read_text(encoding="utf-8"), str(file))
+    if name:
+        raise TrainingError(
+            f"there is no recipe '{name}' of {model.__name__} for {kind}; give auto, none or a file that exists"
+        )
     return Recipe(call_name(model))
 
 

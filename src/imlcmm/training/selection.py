@@ -55,7 +55,7 @@ class BestAndLast(Checkpoint):
         if trainer.is_global_zero:
             write_text(self.folder / "history.csv", pd.DataFrame(module.history).to_csv(index=False))
             if selected == last:
-                save_model(module.model, self.folder / "best")
+                save_model(module.kept, self.folder / "best")
             self.add_time()
         beside = self.folder / ".last.ckpt.part"
         try:

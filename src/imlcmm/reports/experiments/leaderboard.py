@@ -12,6 +12,7 @@ import torch
 
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
+from imlcmm.evaluation.calibrated import calibration_of
 from imlcmm.evaluation.evaluate import Evaluation, Report, evaluate, resampled
 from imlcmm.evaluation.ranks import RESAMPLES, Ranking, mean_draws, rank
 from imlcmm.evaluation.rules import absolute_errors
@@ -113,7 +114,7 @@ class Leaderboard:
         seeds = sorted({e.evaluation.predictions["multimodal"].shape[0] for e in self.entries})
         return (
             f"{simulated}{spec.kind}, {len(first.ids)} test clips; mean ± deviation over "
-            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; {self.selection}. Rank: mean of "
+            f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds; {self.selection}. {first.scored}Rank: mean of "
             f"those in {METRIC} on resamples of {self.over}. Bold: best, and better than the second by a paired "
             f"bootstrap over the same (p < {SURE})."
         )
@@ -185,6 +186,7 @@ def leaderboard(
     jobs: int = 1,
     options: Sequence[str] = (),
     ray: str | None = None,
+    calibrated: bool = False,
 ) -> Leaderboard:
     """Train what is missing, each model by its recipe in a process of its own, then score all on the test split.
 
@@ -196,19 +198,21 @@ def leaderboard(
         jobs: Models trained at a time; they share the processor's cores.
         options: Further words of `imlcmm train` for every model.
         ray: Address of a Ray cluster to train on, as for `train_settings`.
+        calibrated: Whether outputs are scored in the place of the mean label of such outputs on validation.
 
     Raises:
         TrainingError: If no model came to an end.
     """
     settings = [Setting(name, model=name) for name in models]
     failures = train_settings(settings, data.path, folder, seeds=seeds, jobs=jobs, options=options, ray=ray)
-    entries = score_each(settings, failures, lambda setting: enter(load_run(folder / setting.folder), data))
+    entries = score_each(settings, failures, lambda s: enter(load_run(folder / s.folder), data, calibrated=calibrated))
     return Leaderboard(list(entries.values()), failures, data)
 
 
-def enter(run: Run, data: SentimentData) -> Entry:
-    """Score a run and measure the model."""
-    evaluation = evaluate([run.load(seed) for seed in run.seeds], data, name=run.folder.name)
+def enter(run: Run, data: SentimentData, *, calibrated: bool = False) -> Entry:
+    """Score a run, calibrated if asked for, and measure the model."""
+    curves = [calibration_of(seed / "best") for seed in run.seeds] if calibrated else ()
+    evaluation = evaluate([run.load(seed) for seed in run.seeds], data, name=run.folder.name, calibrations=curves)
     model = run.best
     return Entry(
         evaluation,
