@@ -1,5 +1,7 @@
 """Settings: what they train, and which of them share a run."""
 
+from dataclasses import replace
+
 import pytest
 
 from imlcmm.errors import TrainingError
@@ -26,6 +28,14 @@ def test_the_words_say_what_is_trained(tmp_path):
         "--optimization.repeats=4",
     ]  # fmt: skip
     assert Setting("y", model="TFN").words() == ["--model", "TFN"]
+
+
+def test_a_setting_that_others_teach_has_a_run_of_its_own(tmp_path):
+    master = Setting("x", options={"huber": 0.5}, optimization={"average": 0.9})
+    pupil = replace(master, teachers=master.folder)
+    assert (master.folder, pupil.folder) == ("IMLCMM-huber=0.5-average=0.9", "IMLCMM-huber=0.5-average=0.9-taught")
+    assert master.words()[2:] == ["--model.huber=0.5", "--optimization.average=0.9"]
+    assert pupil.words(runs=tmp_path)[4:] == [f"--teachers={tmp_path / master.folder}"]
 
 
 def test_a_task_is_left_out_by_its_weight():

@@ -31,6 +31,7 @@ class Findings:
         failures: By the setting's name, why it has no evaluation.
         published: Name of the published table that stands beside.
         shown: Metrics of the table and the picture; None shows all.
+        split: The split whose clips were scored.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Findings:
     failures: Mapping[str, str]
     published: str = ""
     shown: Sequence[str] | None = None
+    split: str = "test"
 
     @property
     def caption(self) -> str:
@@ -48,7 +50,7 @@ class Findings:
         first = next(iter(self.evaluations.values()))
         seeds = sorted({len(e.predictions["multimodal"]) for e in self.evaluations.values()})
         return (
-            f"{self.title}. {self.data}, {len(first.ids)} test clips; mean ± deviation over "
+            f"{self.title}. {self.data}, {len(first.ids)} {self.split} clips; mean ± deviation over "
             f"{' to '.join(map(str, {seeds[0], seeds[-1]}))} seeds."
         )
 

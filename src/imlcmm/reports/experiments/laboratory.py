@@ -40,7 +40,7 @@ class Laboratory:
     unlabelled: Path | None = None
     ray: str | None = None
     _trained: set[str] = field(default_factory=set, init=False, repr=False)
-    _scored: dict[str, Evaluation] = field(default_factory=dict, init=False, repr=False)
+    _scored: dict[tuple[str, str], Evaluation] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def runs(self) -> Path:
@@ -63,25 +63,29 @@ class Laboratory:
         run = load_run(self.runs / setting.folder)
         return [run.load(seed) for seed in run.seeds]
 
-    def evaluate(self, settings: Sequence[Setting], failures: dict[str, str]) -> dict[str, Evaluation]:
-        """Score the settings that did not fail; one whose run cannot be read joins the failures.
+    def evaluate(
+        self, settings: Sequence[Setting], failures: dict[str, str], split: str = "test"
+    ) -> dict[str, Evaluation]:
+        """Score the settings that did not fail on a split; one whose run cannot be read joins the failures.
 
         Raises:
             TrainingError: If no setting is left.
         """
-        return score_each(settings, failures, self._evaluate)
+        return score_each(settings, failures, lambda setting: self._evaluate(setting, split))
 
-    def _evaluate(self, setting: Setting) -> Evaluation:
-        if setting.folder not in self._scored:
-            self._scored[setting.folder] = evaluate(self.load(setting), self.data)
-        return replace(self._scored[setting.folder], name=setting.name)
+    def _evaluate(self, setting: Setting, split: str) -> Evaluation:
+        key = setting.folder, split
+        if key not in self._scored:
+            self._scored[key] = evaluate(self.load(setting), self.data, split)
+        return replace(self._scored[key], name=setting.name)
 
     def find(self, name: str, title: str, settings: Sequence[Setting], shown: Sequence[str] | None = None,
-             published: str = "") -> Findings:  # fmt: skip
-        """Train, score and write an experiment."""
-        failures = self.train(settings)
-        evaluations = self.evaluate(settings, failures)
-        findings = Findings(name, title, name_data(self.data), settings, evaluations, failures, published, shown)
+             published: str = "", split: str = "test") -> Findings:  # fmt: skip
+        """Train, score and write an experiment; settings that others learn from are trained first."""
+        teaching = {s.teachers for s in settings}
+        failures = self.train([s for s in settings if s.folder in teaching]) | self.train(settings)
+        evaluations = self.evaluate(settings, failures, split)
+        findings = Findings(name, title, name_data(self.data), settings, evaluations, failures, published, shown, split)
         findings.write(self.folder)
         return findings
 

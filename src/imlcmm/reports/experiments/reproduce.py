@@ -61,6 +61,12 @@ def figure5(lab: Laboratory) -> str:
     return lab.find("figure5", f"{_TASKS}: error and correlation", experiments.TASKS, shown, "table5").markdown
 
 
+def levers(lab: Laboratory) -> str:
+    """Go beyond the paper, one lever at a time, by validation alone: the test split is for what is chosen by it."""
+    title = "IML-CMM beyond its paper, by the scores on validation"
+    return lab.find("levers", title, experiments.LEVERS, split="valid").markdown
+
+
 def label_efficiency(lab: Laboratory) -> str:
     """Take labels away."""
     settings = experiments.label_shares()
@@ -75,7 +81,7 @@ def label_efficiency(lab: Laboratory) -> str:
 
 
 EXPERIMENTS: dict[str, Callable[[Laboratory], str]] = {
-    **{f.__name__: f for f in (table1, table2, table3, table4, table5, figure4, figure5, figure6, robustness)},
+    **{f.__name__: f for f in (table1, table2, table3, table4, table5, figure4, figure5, figure6, robustness, levers)},
     "label-efficiency": label_efficiency,
     "conflict": conflict,
 }

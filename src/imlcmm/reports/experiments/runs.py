@@ -26,6 +26,8 @@ class Setting:
         name: What the row is called.
         model: Name of the model.
         options: Options of its constructor that differ from the recipe's.
+        optimization: Options of `Optimization` that do.
+        teachers: Name of the folder of the setting whose seeds teach it; it must have been trained before.
         unlabelled: Whether clips without labels join.
         label_share: Share of the labelled clips that are trained on.
         against: Name of the setting that it is compared with; none for one that others are compared with.
@@ -34,6 +36,8 @@ class Setting:
     name: str
     model: str = "IMLCMM"
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    optimization: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    teachers: str | None = None
     unlabelled: bool = False
     label_share: float = 1.0
     against: str | None = None
@@ -41,18 +45,21 @@ class Setting:
     @property
     def folder(self) -> str:
         """Name of its run's folder: settings that train the same share it."""
-        parts = [self.model, *(f"{name}={value}" for name, value in self.options.items())]
+        parts = [self.model, *(f"{name}={value}" for name, value in {**self.options, **self.optimization}.items())]
+        parts += ["taught"] if self.teachers else []
         parts += ["unlabelled"] if self.unlabelled else []
         parts += [f"labels={self.label_share:g}"] if self.label_share < 1 else []
         return "-".join(parts)
 
-    def words(self, unlabelled: Path | None = None) -> list[str]:
-        """Give the words of `imlcmm train`, which reads the unlabelled clips from the given data set.
+    def words(self, unlabelled: Path | None = None, runs: Path = Path()) -> list[str]:
+        """Give the words of `imlcmm train`: unlabelled clips are in the given data set, teachers among the given runs.
 
         An epoch of a share of the labels takes as many steps as one of all, so that the labels alone make the
         difference.
         """
         words = ["--model", self.model, *(f"--model.{name}={value}" for name, value in self.options.items())]
+        words += [f"--optimization.{name}={value}" for name, value in self.optimization.items()]
+        words += [f"--teachers={runs / self.teachers}"] if self.teachers else []
         words += [f"--unlabelled={unlabelled}"] if self.unlabelled else []
         if self.label_share < 1:
             words += [f"--label_share={self.label_share:g}", f"--optimization.repeats={round(1 / self.label_share)}"]
@@ -97,7 +104,7 @@ def train_settings(
     folder.mkdir(parents=True, exist_ok=True)
     common = ["--data", str(data.absolute()), "--seeds", str(seeds), "--resume", "--trainer.progress=false"]
     words = {
-        setting.folder: [*common, *setting.words(unlabelled and unlabelled.absolute()), *options]
+        setting.folder: [*common, *setting.words(unlabelled and unlabelled.absolute(), folder), *options]
         for setting in settings
     }
     reasons: dict[str, str | None] = {}

@@ -41,6 +41,22 @@ def _tasks(letters: str) -> Setting:
     return Setting(letters, options=left_out, against="MTAV")
 
 
+_POOLED = {"head_reads_pooled": "true"}
+LEVERS = (
+    Setting(FULL),
+    Setting("pooled", options=_POOLED, against=FULL),
+    Setting("pooled, average", options=_POOLED, optimization={"average": 0.99}, against="pooled"),
+    Setting("pooled, Huber", options={**_POOLED, "huber": 0.5}, against="pooled"),
+    Setting("pooled, concordance", options={**_POOLED, "concordance_weight": 0.5}, against="pooled"),
+    Setting("pooled, fused mixup", options={**_POOLED, "mixup_fused_weight": 0.5}, against="pooled"),
+    Setting("pooled, modality dropout", options=_POOLED, optimization={"modality_dropout": 0.1}, against="pooled"),
+    Setting("pooled, slower extractors", options={**_POOLED, "extractor_lr": 2.5e-4}, against="pooled"),
+    Setting("pooled, no warm-up", options=_POOLED, optimization={"warmup": 0.0}, against="pooled"),
+    Setting("pooled, constant rate", options=_POOLED, optimization={"schedule": "constant"}, against="pooled"),
+    Setting("pooled, taught", options=_POOLED, teachers="IMLCMM-head_reads_pooled=true", against="pooled"),
+)
+"""What goes beyond the paper: a head that reads the pooled modalities too, and with it one lever at a time."""
+
 TASKS = tuple(map(_tasks, ("M", "MV", "MT", "MA", "MTA", "MAV", "MTV", "MTAV")))
 """Table 5, figures 4 and 5: which modalities have heads and losses of their own."""
 
