@@ -129,7 +129,7 @@ def test_figure6_correlates_what_it_lists(iml_cmm):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["table3", "table5", "figure4", "figure5", "label-efficiency", "levers"])
+@pytest.mark.parametrize("name", ["table3", "table5", "figure4", "figure5", "label-efficiency", "few-clips", "levers"])
 def test_the_longer_experiments(iml_cmm, name):
     lab = replace(iml_cmm, options=["--optimization.epochs=1"]) if name == "table3" else iml_cmm
     lab = replace(lab, folder=iml_cmm.folder.with_name("apart")) if name == "table3" else lab

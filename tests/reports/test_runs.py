@@ -38,6 +38,12 @@ def test_a_setting_that_others_teach_has_a_run_of_its_own(tmp_path):
     assert pupil.words(runs=tmp_path)[4:] == [f"--teachers={tmp_path / master.folder}"]
 
 
+def test_few_clips_are_asked_for_by_number():
+    setting = Setting("x", model="LF_DNN", few_clips=64)
+    assert setting.folder == "LF_DNN-clips=64"
+    assert setting.words() == ["--model", "LF_DNN", "--few_clips=64"]
+
+
 def test_a_task_is_left_out_by_its_weight():
     assert named(TASKS)["MTA"].options == {"vision_weight": 0}
     assert named(TASKS)["MV"].options == {"text_weight": 0, "audio_weight": 0}

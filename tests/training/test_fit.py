@@ -18,7 +18,7 @@ from imlcmm.training import fit as fit_module
 from imlcmm.training.fit import TrainerOptions, train, train_seeds
 from imlcmm.training.loaders import EpochLoader
 from imlcmm.training.module import Optimization
-from imlcmm.training.run import load_run
+from imlcmm.training.run import Run, load_run
 from imlcmm.training.selection import best_epoch, is_over
 
 QUIET = TrainerOptions(accelerator="cpu", progress=False)
@@ -258,6 +258,21 @@ def test_seeds_are_summarised(simulated, tmp_path):
     values = [summary["seeds"][f"seed-{s}"]["valid_mae"] for s in (1, 2)]
     assert summary["mean"]["valid_mae"] == pytest.approx(sum(values) / 2)
     assert summary["std"]["valid_mae"] == pytest.approx(abs(values[0] - values[1]) / 2)
+
+
+def test_each_seed_may_draw_few_clips_of_its_own(simulated, tmp_path, monkeypatch):
+    learnt = []
+
+    def noted(model, data, how, **options):
+        learnt.append(options["train_clips"].ids)
+        return Run(tmp_path, {})
+
+    monkeypatch.setattr(fit_module, "train", noted)
+    for _ in range(2):
+        train_seeds(lambda: LF_DNN(simulated.spec), simulated, SHORT, seeds=[1, 2], folder=tmp_path, few_clips=20)
+    assert [len(ids) for ids in learnt] == [20] * 4
+    assert learnt[:2] == learnt[2:]
+    assert learnt[0] != learnt[1]
 
 
 def test_unlabelled_clips_change_the_training(simulated, finished, tmp_path):

@@ -9,7 +9,7 @@ from imlcmm.commands.show import show
 
 Experiment = Literal[
     "table1", "table2", "table3", "table4", "table5", "figure4", "figure5", "figure6",
-    "robustness", "label-efficiency", "conflict", "levers",
+    "robustness", "label-efficiency", "conflict", "few-clips", "levers",
 ]  # fmt: skip
 
 
@@ -32,8 +32,8 @@ def reproduce(
     After -- come options of `train`, such as --optimization.epochs=12.
 
     Args:
-        experiments: table1 to table5 and figure4 to figure6 are the paper's; robustness, label-efficiency, conflict and
-            levers go beyond it. levers scores validation alone.
+        experiments: table1 to table5 and figure4 to figure6 are the paper's; robustness, label-efficiency, few-clips,
+            conflict and levers go beyond it. levers scores validation alone.
         data: Store or feature pickle.
         models: Models of table2, robustness and conflict; all of them by default.
         more: Options of `imlcmm train` for every model.

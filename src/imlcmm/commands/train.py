@@ -33,6 +33,7 @@ def train(arguments: Any) -> None:
         folder=arguments.folder or Path("runs") / f"{model.__name__}{BEYOND * (arguments.recipe == BEST)}",
         unlabelled=unlabelled,
         train_clips=data.train.sample(arguments.label_share),
+        few_clips=arguments.few_clips,
         teachers=load_run(arguments.teachers) if arguments.teachers else None,
         teaching_share=arguments.teaching_share,
         resume=arguments.resume,
@@ -87,6 +88,9 @@ def train_parser() -> Parser:
     parser.add_argument("--teachers", type=Path | None, help="run on the same data whose seeds soften the labels")
     parser.add_argument("--teaching_share", type=float, default=0.5, help="what they count, the label the rest")
     parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
+    parser.add_argument(
+        "--few_clips", type=int | None, help="so many labelled clips in its place, others for each seed"
+    )
     parser.add_subclass_arguments(SentimentModel, "model", skip={"spec"}, instantiate=False, required=True)
     parser.add_class_arguments(Optimization, "optimization")
     parser.add_class_arguments(TrainerOptions, "trainer")
@@ -120,7 +124,7 @@ def _recipe_options(given: Any) -> str:
         unlabelled = given.unlabelled is not None
         recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=unlabelled, name=name)
         # By all of the clips: where a share of labels is compared with all, the share alone should make the difference.
-        recipe = recipe.for_clips(len(data.train))
+        recipe = recipe.for_clips(given.few_clips or len(data.train))
     options = {"class_path": given.model.class_path, "init_args": recipe.options}
     return json.dumps({"model": options, "optimization": recipe.optimization})
 

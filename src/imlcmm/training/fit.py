@@ -148,9 +148,12 @@ def train_seeds(
     *,
     seeds: Sequence[int],
     folder: Path | str,
+    few_clips: int | None = None,
     **options: Any,
 ) -> Run:
     """Train the same model for several seeds, each built after its seed is set; `options` are those of `train`.
+
+    With `few_clips` each seed learns so many labelled clips, drawn by it.
 
     Raises:
         TrainingError: If there is no seed.
@@ -159,6 +162,8 @@ def train_seeds(
         raise TrainingError("no seed to train with; ask for at least one")
     for seed in seeds:
         torch.manual_seed(seed)
+        if few_clips is not None:
+            options["train_clips"] = data.train.sample(few_clips / len(data.train), seed)
         run = train(build_model(), data, replace(optimization, seed=seed), folder=folder, **options)
     return run
 

@@ -91,15 +91,15 @@ class ClipDataset(Dataset[int]):
         """
         return ClipDataset(self._files, self.spec, self._positions, frozenset(modalities))
 
-    def sample(self, share: float) -> "ClipDataset":
-        """Draw a share of the clips, at least one and always the same ones, kept in order.
+    def sample(self, share: float, seed: int = 0) -> "ClipDataset":
+        """Draw a share of the clips, at least one and by a seed always the same ones, kept in order.
 
         Raises:
             DataError: If the share is not above 0 and at most 1.
         """
         if not 0 < share <= 1:
             raise DataError(f"a share of {share:g} of the clips was asked for; give more than 0 and at most 1")
-        order = np.random.default_rng(0).permutation(len(self))
+        order = np.random.default_rng(seed).permutation(len(self))
         return self.subset(np.sort(order[: max(1, round(share * len(self)))]))
 
     def batch(self, rows: Rows) -> Batch:

@@ -61,6 +61,12 @@ def figure5(lab: Laboratory) -> str:
     return lab.find("figure5", f"{_TASKS}: error and correlation", experiments.TASKS, shown, "table5").markdown
 
 
+def few_clips(lab: Laboratory) -> str:
+    """Take most labels away, and hold IML-CMM against the plainest model; each seed draws the clips it learns."""
+    fitting = [s for s in experiments.few_clips() if s.few_clips <= len(lab.data.train)]
+    return lab.find("few-clips", "IML-CMM and LF-DNN on few labelled clips", fitting).markdown
+
+
 def levers(lab: Laboratory) -> str:
     """Go beyond the paper, one lever at a time, by validation alone: the test split is for what is chosen by it."""
     title = "IML-CMM beyond its paper, by the scores on validation"
@@ -82,6 +88,7 @@ def label_efficiency(lab: Laboratory) -> str:
 
 EXPERIMENTS: dict[str, Callable[[Laboratory], str]] = {
     **{f.__name__: f for f in (table1, table2, table3, table4, table5, figure4, figure5, figure6, robustness, levers)},
+    "few-clips": few_clips,
     "label-efficiency": label_efficiency,
     "conflict": conflict,
 }

@@ -30,6 +30,7 @@ class Setting:
         teachers: Name of the folder of the setting whose seeds teach it; it must have been trained before.
         unlabelled: Whether clips without labels join.
         label_share: Share of the labelled clips that are trained on.
+        few_clips: How many labelled clips are trained on, drawn anew for each seed; 0 for all.
         against: Name of the setting that it is compared with; none for one that others are compared with.
     """
 
@@ -40,6 +41,7 @@ class Setting:
     teachers: str | None = None
     unlabelled: bool = False
     label_share: float = 1.0
+    few_clips: int = 0
     against: str | None = None
 
     @property
@@ -49,6 +51,7 @@ class Setting:
         parts += ["taught"] if self.teachers else []
         parts += ["unlabelled"] if self.unlabelled else []
         parts += [f"labels={self.label_share:g}"] if self.label_share < 1 else []
+        parts += [f"clips={self.few_clips}"] if self.few_clips else []
         return "-".join(parts)
 
     def words(self, unlabelled: Path | None = None, runs: Path = Path()) -> list[str]:
@@ -61,6 +64,7 @@ class Setting:
         words += [f"--optimization.{name}={value}" for name, value in self.optimization.items()]
         words += [f"--teachers={runs / self.teachers}"] if self.teachers else []
         words += [f"--unlabelled={unlabelled}"] if self.unlabelled else []
+        words += [f"--few_clips={self.few_clips}"] if self.few_clips else []
         if self.label_share < 1:
             words += [f"--label_share={self.label_share:g}", f"--optimization.repeats={round(1 / self.label_share)}"]
         return words

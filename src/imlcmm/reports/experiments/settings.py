@@ -9,6 +9,7 @@ from imlcmm.reports.experiments.runs import Setting
 
 FULL = "full"
 WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+FEW_CLIPS = (64, 150, 300)
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 _LETTERS = {"T": "text_weight", "A": "audio_weight", "V": "vision_weight"}
 
@@ -81,6 +82,18 @@ def weightings(count: int, seed: int = 0) -> list[Setting]:
                 options=dict(zip(names, every[i], strict=True)))
         for i in chosen
     ]  # fmt: skip
+
+
+def few_clips() -> list[Setting]:
+    """Train IML-CMM and the plainest of the others on few labelled clips."""
+    pairs = [
+        (
+            Setting(f"LF-DNN, {n}", model="LF_DNN", few_clips=n),
+            Setting(f"IML-CMM, {n}", few_clips=n, against=f"LF-DNN, {n}"),
+        )
+        for n in FEW_CLIPS
+    ]
+    return [setting for pair in pairs for setting in pair]
 
 
 def label_shares() -> list[Setting]:
