@@ -8,7 +8,7 @@ from imlcmm.training import tune as tuning
 from imlcmm.training.fit import TrainerOptions
 from imlcmm.training.recipe import Recipe, shipped_recipe
 from imlcmm.training.run import load_run
-from imlcmm.training.tune import tune, value_of, with_values
+from imlcmm.training.tune import is_behind, tune, value_of, with_values
 
 QUIET = TrainerOptions(accelerator="cpu", progress=False)
 START = shipped_recipe("simsv2", LF_DNN)
@@ -33,6 +33,30 @@ def test_the_best_on_validation_becomes_a_recipe(simulated, tmp_path):
     assert "3 trials" in search(simulated, tmp_path, 3).source
     assert (tmp_path / "trial-1" / "run.json").stat().st_mtime_ns == stamp
     assert search(simulated, tmp_path, 3) == search(simulated, tmp_path, 3)
+
+
+def test_a_trial_that_is_behind_ends_early_and_counts(simulated, tmp_path, monkeypatch):
+    def run(trials):
+        return tune(LF_DNN, simulated, START, folder=tmp_path, trials=trials, fixed={"epochs": 4}, trainer=QUIET)
+
+    run(tuning.RIVALS)
+    asked = []
+    monkeypatch.setattr(tuning, "is_behind", lambda curve, rivals, epochs: asked.append((len(curve), rivals)) or True)
+    assert f"{tuning.RIVALS + 2} trials" in run(tuning.RIVALS + 2).source
+    assert [epochs for epochs, _ in asked] == [1, 1]
+    history = load_run(tmp_path / "trial-0").histories[0]["valid_mae"]
+    assert asked[0][1][0] == pytest.approx(history.cummin().tolist())
+    assert not (tmp_path / f"trial-{tuning.RIVALS}" / "metrics.json").exists()
+
+
+def test_behind_is_above_the_median_after_a_head_start():
+    rivals = [[0.5, 0.4], [0.6, 0.3], [0.7, 0.2, 0.1], [0.8, 0.1], [0.9]]
+    assert not is_behind([0.7], rivals, 4)
+    assert is_behind([0.71], rivals, 4)
+    assert not is_behind([0.71], rivals, 5)  # a quarter of five epochs is more than one
+    assert is_behind([0.71, 0.31, 0.31], rivals, 4)
+    assert not is_behind([0.71, 0.3, 0.3], rivals, 4)
+    assert not is_behind([0.99], rivals[1:], 4)
 
 
 @pytest.mark.slow

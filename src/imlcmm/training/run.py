@@ -62,7 +62,7 @@ class Run:
     @property
     def histories(self) -> list[pd.DataFrame]:
         """Read the losses and scores of each finished seed, a row an epoch."""
-        return [_read_history(self.folder, f"{seed.name}/{HISTORY}") for seed in self.seeds]
+        return [read_history(self.folder, f"{seed.name}/{HISTORY}") for seed in self.seeds]
 
     @property
     def training_seconds(self) -> float:
@@ -143,7 +143,12 @@ def load_run(name: Path | str, *, own_models: Sequence[str] = ()) -> Run:
     return run
 
 
-def _read_history(folder: Path, name: str) -> pd.DataFrame:
+def read_history(folder: Path, name: str) -> pd.DataFrame:
+    """Read the losses and scores of a seed, a row an epoch; `name` is the file's within the run's folder.
+
+    Raises:
+        TrainingError: If it is missing or damaged.
+    """
     try:
         table = pd.read_csv(inside(folder, name))
         return table.astype(float)[["epoch", *(column for column in table if column != "epoch")]]

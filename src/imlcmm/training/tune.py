@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import optuna
 import torch
 from optuna.exceptions import OptunaError
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from imlcmm.datasets.stores.sentiment_data import SentimentData
@@ -22,6 +24,14 @@ from imlcmm.models.search import Choice, Range
 from imlcmm.progress import Progress
 from imlcmm.training.fit import TrainerOptions, train_seeds
 from imlcmm.training.recipe import Recipe, build_model, optimization_of
+from imlcmm.training.run import read_history
+from imlcmm.training.run_files import HISTORY
+
+RIVALS = 5
+"""From so many finished trials on, one that is behind their median is stopped."""
+HEAD_START = 0.25
+"""The share of its epochs that a trial always has."""
+_DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 OPTIMIZATION_SEARCH: Mapping[str, Range | Choice] = {
     "lr": Range(1e-4, 1e-2, log=True),
@@ -45,7 +55,8 @@ def tune(
 ) -> Recipe:
     """Try hyper-parameters, the recipe's first, and keep those with the least error on validation.
 
-    The study lies in `folder/study.db`; calling again goes on with it until there are as many finished trials as asked
+    A trial ends early once its lowest error is above the median of the others' after as many epochs (Golovin et al.
+    2017). The study lies in `folder/study.db`; calling again goes on with it until there are as many trials as asked
     for. The test split is not read.
 
     Args:
@@ -53,7 +64,7 @@ def tune(
         data: Data set with train and valid splits.
         start: Where values come from that are not searched, and what is tried first.
         folder: Folder of the study; a trial's run is kept in it.
-        trials: Finished trials in all.
+        trials: Trials in all, those that ended early among them, but not those that failed.
         seeds: Seeds of each trial, whose mean error counts.
         fixed: Options of `Optimization` that all trials share, such as fewer epochs.
         trainer: Where to train.
@@ -84,36 +95,64 @@ def tune(
     if not study.trials:
         known = {key: nearest(value_of(start, key), values) for key, values in space.items()}
         study.enqueue_trial({key: value for key, value in known.items() if value is not None}, skip_if_exists=True)
-    left = trials - len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE]))
+    left = trials - len(study.get_trials(states=_DONE))
     here = ProcessPoolExecutor(jobs, get_context("spawn")) if jobs > 1 else _Here()
     threads = 1 if ray else max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
     with pool(here, ray) as submit, Progress(total=trials, initial=max(0, trials - left), unit="trial") as bar:
         for start_of_round in range(0, left, jobs):
+            finished = study.get_trials(states=[TrialState.COMPLETE])
+            rivals = [list(trial.intermediate_values.values()) for trial in finished]
             asked = [study.ask() for _ in range(min(jobs, left - start_of_round))]
             found = []
             for trial in asked:
                 recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
                 place = folder / f"trial-{trial.number}"
-                found.append(submit(_error, model, data, recipe, fixed, seeds, place, trainer, threads))
+                found.append(submit(_try, model, data, recipe, fixed, seeds, place, trainer, threads, rivals))
             for trial, future in zip(asked, found, strict=True):
                 try:
-                    study.tell(trial, future.result())
+                    tried = future.result()
+                    for epoch, error in enumerate(tried.curve):
+                        trial.report(error, epoch)
+                    study.tell(trial, tried.error, TrialState.PRUNED if tried.error is None else None)
                 except (ImlcmmError, RuntimeError) as error:
-                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                    study.tell(trial, state=TrialState.FAIL)
                     bar.write(f"trial {trial.number} failed: {error}", file=sys.stderr)
                 bar.update()
-    done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    if not done:
+    if not study.get_trials(states=[TrialState.COMPLETE]):
         raise TrainingError(f"no trial came to an end; see what {folder} keeps of them")
-    best = study.best_trial
+    best, count = study.best_trial, len(study.get_trials(states=_DONE))
     source = (
         f"tuned on the validation split of {data.path.name}{' (simulated)' if data.simulated else ''}: "
-        f"valid MAE {best.value:.4f}, the best of {len(done)} trials"
+        f"valid MAE {best.value:.4f}, the best of {count} trials"
     )
     return replace(with_values(start, best.params), source=source)
 
 
-def _error(
+class _Tried(NamedTuple):
+    """What came of a trial.
+
+    Attributes:
+        curve: Lowest error on validation so far, an epoch each, of the first seed.
+        error: Mean error of the seeds' selected epochs; None if the trial was stopped.
+    """
+
+    curve: Sequence[float]
+    error: float | None
+
+
+class _BehindError(Exception):
+    """A trial is behind its rivals."""
+
+
+def is_behind(curve: Sequence[float], rivals: Sequence[Sequence[float]], epochs: int) -> bool:
+    """Tell whether a trial of so many epochs at most is to be stopped, by its rivals' errors after as many epochs."""
+    done = len(curve)
+    if len(rivals) < RIVALS or done < max(1, HEAD_START * epochs):
+        return False
+    return curve[-1] > median(rival[min(done, len(rival)) - 1] for rival in rivals)
+
+
+def _try(
     model: type[SentimentModel],
     data: SentimentData,
     recipe: Recipe,
@@ -122,16 +161,27 @@ def _error(
     folder: Path,
     trainer: TrainerOptions | None,
     threads: int | None,
-) -> float:
-    """Train a trial's seeds, on so many threads if a number is given, and give their mean error on validation."""
+    rivals: Sequence[Sequence[float]],
+) -> _Tried:
+    """Train a trial's seeds, on so many threads if a number is given, unless the first falls behind."""
     if threads:
         torch.set_num_threads(threads)
     how = optimization_of(recipe, **fixed)
-    run = train_seeds(
-        lambda: build_model(model, data.spec, recipe.options), data, how, seeds=range(how.seed, how.seed + seeds),
-        folder=folder, resume=True, trainer=replace(trainer or TrainerOptions(), progress=False),
-    )  # fmt: skip
-    return float(run.scores["mean"]["valid_mae"])
+    curve: list[float] = []
+
+    def told(seed: int, epochs: int) -> None:
+        curve[:] = read_history(folder, f"seed-{how.seed}/{HISTORY}")["valid_mae"].cummin().tolist()
+        if seed == how.seed and epochs < how.epochs and is_behind(curve, rivals, how.epochs):
+            raise _BehindError
+
+    try:
+        run = train_seeds(
+            lambda: build_model(model, data.spec, recipe.options), data, how, seeds=range(how.seed, how.seed + seeds),
+            folder=folder, resume=True, trainer=replace(trainer or TrainerOptions(), progress=False), told=told,
+        )  # fmt: skip
+    except _BehindError:
+        return _Tried(curve, None)
+    return _Tried(curve, float(run.scores["mean"]["valid_mae"]))
 
 
 class _Here(Executor):
