@@ -12,7 +12,7 @@ from imlcmm.errors import ModelError
 from imlcmm.evaluation.calibrated import calibrated, calibration_of
 from imlcmm.evaluation.evaluate import evaluate_runs
 from imlcmm.models import LF_DNN
-from imlcmm.training.fit import train
+from imlcmm.training.fit import train, train_seeds
 from imlcmm.training.module import Optimization
 from imlcmm.types import MODALITIES
 
@@ -60,6 +60,20 @@ def test_runs_are_scored_as_predict_speaks(trained, simulated):
     for seed, before, after in zip(trained.seeds, first, second, strict=True):
         known = calibration_of(seed / "best").curve("multimodal", MODALITIES)
         assert (known is not None and bool(known.knots)) == (not np.array_equal(before, after))
+
+
+def test_seeds_are_scored_together_as_the_one_that_says_their_mean(simulated, tmp_path):
+    def build():
+        return LF_DNN(simulated.spec)
+
+    run = train_seeds(build, simulated, Optimization(epochs=1), seeds=[1, 2], folder=tmp_path / "a")
+    apart, together = evaluate_runs([run.folder], simulated, together=True).evaluations
+    assert (apart.name, together.name) == ("a", "a, seeds together")
+    expected = apart.predictions["multimodal"].mean(axis=0, keepdims=True)
+    np.testing.assert_array_equal(together.predictions["multimodal"], expected)
+    assert together.mean("MAE") <= apart.mean("MAE"), (
+        "by convexity, the mean of outputs errs by no more than on average"
+    )
 
 
 def test_a_checkpoint_without_calibration_says_so(tmp_path):

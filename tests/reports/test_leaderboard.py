@@ -8,6 +8,7 @@ import pytest
 from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.evaluation.evaluate import Evaluation
 from imlcmm.reports.experiments.leaderboard import Entry, Leaderboard, leaderboard
+from imlcmm.training.run import load_run
 
 OPTIONS = ["--optimization.epochs=1"]
 
@@ -47,6 +48,24 @@ def test_the_results_are_written_for_every_reader(board):
     assert (folder / "leaderboard-ranks.png").stat().st_size > 5_000
     assert (folder / "leaderboard-ranks.csv").read_text().startswith("first,second")
     assert "on resamples of source videos and seeds" in found.caption
+
+
+def test_outputs_may_be_scored_as_predict_says_them(board, simulated):
+    found, folder = board
+    options = [*OPTIONS, "--model.fusion_hidden=4"]
+    placed = leaderboard(simulated, ["LF_DNN"], folder=folder, seeds=2, options=options, calibrated=True)
+    assert "as in `predict`. Rank" in placed.caption
+    assert "as in `predict`" not in found.caption
+    assert placed.entries[0].evaluation.calibrated
+
+
+@pytest.mark.slow
+def test_a_recipe_beyond_the_paper_is_a_row_of_its_own(simulated, tmp_path):
+    small = [*OPTIONS, "--model.width=16", "--model.heads=2", "--model.feedforward=16"]
+    found = leaderboard(simulated, ["IMLCMM", "IMLCMM+"], folder=tmp_path, seeds=1, options=small)
+    assert sorted(entry.evaluation.name for entry in found.entries) == ["IMLCMM", "IMLCMM+"]
+    plain, beyond = (load_run(tmp_path / name).description["model"]["options"] for name in ("IMLCMM", "IMLCMM+"))
+    assert (plain["head_reads_pooled"], beyond["head_reads_pooled"]) == (False, True)
 
 
 def entry(name, error, draws):

@@ -9,7 +9,7 @@ from imlcmm.errors import ModelError, TrainingError
 from imlcmm.models import AV_MC, IMLCMM, LF_DNN, list_models
 from imlcmm.training.loaders import training_loader
 from imlcmm.training.module import TrainingModule
-from imlcmm.training.recipe import FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
+from imlcmm.training.recipe import BEST, FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
 
 KINDS = ("simsv2", "sims", "mosi", "mosei")
 
@@ -39,7 +39,7 @@ def test_each_recipe_trains_a_step(kind, name, simulated):
 
 def test_no_recipe_is_left_over():
     files = {f"{kind}/{m.__module__.rpartition('.')[2]}.yaml" for kind in KINDS for m in list_models().values()}
-    files.add("simsv2/av_mc-unlabelled.yaml")
+    files |= {"simsv2/av_mc-unlabelled.yaml", *(f"{kind}/iml_cmm-best.yaml" for kind in KINDS)}
     assert {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} == files
 
 
@@ -47,6 +47,20 @@ def test_unlabelled_clips_may_have_a_recipe_of_their_own(simulated):
     model = shipped_recipe("simsv2", AV_MC, unlabelled=True).build(simulated.spec)
     assert [each.name for each in model.passes] == ["with unlabelled", "labelled"]
     assert shipped_recipe("simsv2", LF_DNN, unlabelled=True) == shipped_recipe("simsv2", LF_DNN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_goes_beyond_the_paper_has_a_recipe_of_its_own(kind, simulated):
+    recipe = shipped_recipe(kind, IMLCMM, name=BEST)
+    assert "beyond the paper" in recipe.source
+    assert recipe.build(simulated.spec).head_reads_pooled
+    assert not shipped_recipe(kind, IMLCMM).build(simulated.spec).head_reads_pooled
+    optimization_of(recipe.for_clips(50))
+
+
+def test_a_recipe_that_there_is_not_is_named():
+    with pytest.raises(TrainingError, match="there is no recipe 'best' of LF_DNN for simsv2; give auto, none or"):
+        shipped_recipe("simsv2", LF_DNN, name=BEST)
 
 
 def test_few_clips_take_more_steps():
