@@ -33,6 +33,7 @@ from typing import Any
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
 from easydict import EasyDict
@@ -169,7 +170,7 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-class _DoneError(Exception):
+class DoneError(Exception):
     """Raised by the loader to leave the package's epoch loop once all steps are measured."""
 
 
@@ -187,38 +188,43 @@ class StepClock:
         self.seconds: list[float] = []
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches, note the seconds each took the consumer, then raise ``_DoneError``."""
+        """Yield the batches, note the seconds each took the consumer, then raise ``DoneError``."""
         for step in range(self.steps):
             batch = self.batches[step % len(self.batches)]
             start = time.perf_counter()
             yield batch
             self.seconds.append(time.perf_counter() - start)
-        raise _DoneError
+        raise DoneError
 
 
 def patch_package() -> None:
-    """Make ``MULT.do_train`` run on current torch, whose ``ReduceLROnPlateau`` has no ``verbose`` any more."""
+    """Make ``do_train`` of MulT and MMIM run on current torch, whose ``ReduceLROnPlateau`` knows no ``verbose``."""
 
     def plateau(*args: Any, verbose: bool = False, **kwargs: Any) -> ReduceLROnPlateau:
         del verbose
         return ReduceLROnPlateau(*args, **kwargs)
 
     # By name: the package binds the attribute ``MULT`` of ``singleTask`` to the class, not to the module.
-    module: Any = importlib.import_module("MMSA.trains.singleTask.MULT")
-    module.ReduceLROnPlateau = plateau
+    for name in ("MULT", "MMIM"):
+        module: Any = importlib.import_module(f"MMSA.trains.singleTask.{name}")
+        module.ReduceLROnPlateau = plateau
+
+
+def package_args(name: str, **changes: Any) -> EasyDict:
+    """Return the package's own configuration of a model for CH-SIMS, for training on CPU, with some changes."""
+    args = get_config_regression(name.lower(), "sims")
+    args.update(train_mode="regression", device=torch.device("cpu"), cur_seed=1)
+    args.update(changes)
+    return args
 
 
 def make_args(name: str) -> EasyDict:
     """Return the package's configuration of a model with CH-SIMS v2 shapes and hyper-parameters."""
-    args = get_config_regression(name.lower(), "sims")
-    args.update(HYPER_PARAMETERS[name])
+    args = package_args(name, **HYPER_PARAMETERS[name])
     args.update(
         feature_dims=list(FEATURE_DIMS),
         seq_lens=(SEQ_LENS[0], 1, 1) if args.get("need_normalized") else SEQ_LENS,
         batch_size=BATCH_SIZE,
-        train_mode="regression",
-        device=torch.device("cpu"),
-        cur_seed=1,
     )
     return args
 
@@ -246,7 +252,7 @@ def time_steps(args: EasyDict, model: nn.Module, batches: list[Batch], steps: in
     handle = register_optimizer_step_pre_hook(remember)
     try:
         ATIO().getTrain(args).do_train(model, {"train": clock})
-    except _DoneError:
+    except DoneError:
         pass
     finally:
         handle.remove()
@@ -268,16 +274,22 @@ def time_predictions(model: nn.Module, batches: list[Batch], runs: int) -> list[
     return seconds
 
 
-def unregistered_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return parameters of modules kept in plain dicts: used in forward, but missing from ``model.parameters()``."""
+def unregistered_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return parameters of modules kept in plain dicts: used in forward, but missing from ``model.parameters()``.
+
+    A name is that of the dict's owner, the dict, its key, joined where it is a tuple, and the parameter in it.
+    """
     known = {id(parameter) for parameter in model.parameters()}
-    found: dict[int, nn.Parameter] = {}
-    for module in model.modules():
-        for value in vars(module).values():
-            for item in value.values() if isinstance(value, dict) else ():
+    found: dict[str, nn.Parameter] = {}
+    for owner, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or not isinstance(value, dict):
+                continue
+            for key, item in value.items():
                 if isinstance(item, nn.Module):
-                    found.update({id(p): p for p in item.parameters() if id(p) not in known})
-    return list(found.values())
+                    path = f"{owner}.{attribute}.{''.join(map(str, key))}"
+                    found.update({f"{path}.{n}": p for n, p in item.named_parameters() if id(p) not in known})
+    return found
 
 
 def count_frozen(model: nn.Module, optimizer: Optimizer) -> int:
@@ -286,7 +298,7 @@ def count_frozen(model: nn.Module, optimizer: Optimizer) -> int:
     A weight is changed if it is in an optimizer group with a learning rate above zero and receives a gradient.
     """
     changed = {id(p) for group in optimizer.param_groups if group["lr"] > 0 for p in group["params"]}
-    weights = [*model.parameters(), *unregistered_parameters(model)]
+    weights = [*model.parameters(), *unregistered_parameters(model).values()]
     return sum(p.numel() for p in weights if id(p) not in changed or p.grad is None)
 
 

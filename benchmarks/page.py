@@ -22,14 +22,14 @@ def resident(key: str) -> float:
     return float(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
 
 
-def write_section(title: str, lines: list[str]) -> None:
-    """Put a section into the page of results, in place of the one with the same title."""
+def write_section(title: str, lines: list[str], *, page: Path = README, level: int = 3) -> None:
+    """Put a section into a page, that of results unless told, in place of the one with the same title."""
     begin, end = f"<!-- begin {title} -->", f"<!-- end {title} -->"
-    section = "\n".join([begin, f"### {title}", "", *lines, end])
-    page = README.read_text() if README.is_file() else "# Benchmarks\n"
-    if begin in page:
-        before, rest = page.split(begin)
-        page = before + section + rest.split(end)[1]
+    section = "\n".join([begin, f"{'#' * level} {title}", "", *lines, end])
+    text = page.read_text() if page.is_file() else "# Benchmarks\n"
+    if begin in text:
+        before, rest = text.split(begin)
+        text = before + section + rest.split(end)[1]
     else:
-        page = f"{page.rstrip()}\n\n{section}\n"
-    README.write_text(page)
+        text = f"{text.rstrip()}\n\n{section}\n"
+    page.write_text(text)
