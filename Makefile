@@ -6,7 +6,7 @@ CONSTRAINTS := constraints.txt
 EXTRAS := asr,export,serve,ray,onnx,interchange,completion,dev,docs
 comma := ,
 
-.PHONY: demo test test-lowest test-newest lowest test-slow test-browser screenshots docs dist check lint types imports starter bench bench-check bench-gpu clean
+.PHONY: demo test test-lowest test-newest lowest test-slow test-browser screenshots docs dist check lint types imports starter bench bench-check bench-gpu parity clean
 
 demo: $(VENV)/ready  ## Simulate data, train two models, score them against the oracle
 	$(BIN)/python examples/demo.py
@@ -69,6 +69,9 @@ bench: $(VENV)/ready  ## Measure KAN and training (and MMSA, with REFERENCE=its 
 
 bench-check: $(VENV)/ready  ## Print the ratios of benchmarks/README.md beside the committed ones
 	$(BIN)/python benchmarks/ratios.py
+
+parity: $(VENV)/ready  ## Hold the baselines against MMSA's code, with REFERENCE=its python (docs/parity.md)
+	$(BIN)/python benchmarks/parity.py --reference $(REFERENCE)
 
 bench-gpu:  ## Measure training on a CUDA device, with the python that has PyTorch for it
 	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py
