@@ -83,7 +83,7 @@ class Self_MM(SentimentModel):  # noqa: N801 (the field writes it so)
             audio_decay: Weight decay of the audio encoder.
             vision_decay: Weight decay of the vision encoder.
             label_limit: How far from neutral a generated label may lie, in the label's unit; None is the end of the
-                scale. The authors' H is 3, on CH-SIMS and CH-SIMS v2 as well, whose scale ends at 1.
+                scale. The authors' H is 1 on CH-SIMS and 3 elsewhere, on CH-SIMS v2 too, whose scale ends at 1.
             text_encoder: Hugging Face BERT (id or folder) that reads the tokens in place of cached text features.
             fine_tune_text: Whether training changes the text encoder.
             text_encoder_lr: Learning rate of a fine-tuned text encoder.
