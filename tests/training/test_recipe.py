@@ -65,8 +65,8 @@ def test_a_recipe_that_there_is_not_is_named():
 
 def test_few_clips_take_more_steps():
     recipe = shipped_recipe("simsv2", IMLCMM)
-    assert optimization_of(recipe.for_clips(299)).batch_size == 8
-    assert optimization_of(recipe.for_clips(300)).batch_size == 32
+    assert optimization_of(recipe.for_clips(300)).batch_size == 8
+    assert optimization_of(recipe.for_clips(301)).batch_size == 32
     assert recipe.for_clips(50).for_clips(5000) == recipe.for_clips(50)
     assert shipped_recipe("simsv2", LF_DNN).for_clips(50) == shipped_recipe("simsv2", LF_DNN)
 

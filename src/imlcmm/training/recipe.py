@@ -24,7 +24,7 @@ BEST = "best"
 BEYOND = "+"
 """Behind a model's name it asks for that recipe."""
 FEW = 300
-"""Below so many training clips, what a recipe says of few clips holds."""
+"""Up to so many training clips, what a recipe says of few clips holds."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Recipe:
         source: Where the values come from.
         options: Options of the model's constructor; those of a nested value object by their names.
         optimization: Options of `Optimization`.
-        few_clips: Those of them that differ where there are fewer than `FEW` training clips.
+        few_clips: Those of them that differ where there are at most `FEW` training clips.
     """
 
     model: str
@@ -47,7 +47,7 @@ class Recipe:
 
     def for_clips(self, clips: int) -> "Recipe":
         """Give the recipe for a number of training clips: with few, an epoch has too few steps to learn in."""
-        changed = {**self.optimization, **self.few_clips} if clips < FEW else self.optimization
+        changed = {**self.optimization, **self.few_clips} if clips <= FEW else self.optimization
         return replace(self, optimization=changed, few_clips={})
 
     def build(self, spec: DataSpec) -> SentimentModel:
