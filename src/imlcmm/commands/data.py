@@ -15,6 +15,7 @@ def convert(
     kind: str | None = None,
     dtype: Literal["float32", "float16"] | None = None,
     to: Literal["parquet", "webdataset"] | None = None,
+    words: bool = False,
 ) -> None:
     """Turn one of the field's feature files, or Parquet or tar shards, into a store, or a store back; print the card.
 
@@ -25,6 +26,8 @@ def convert(
         dtype: Number format of the stored features; float32, or as a folder of shards tells, if left out.
         to: Write a store as a folder of Parquet files, which Hugging Face `datasets` reads, or of WebDataset tar
             shards; `imlcmm convert FOLDER STORE` is the way back. Needs the extra `interchange`.
+        words: Read the transcripts by the package's own text encoder, in the place of the text features that the file
+            brings.
     """
     from imlcmm.datasets.card import data_card
     from imlcmm.datasets.convert import convert as to_store
@@ -33,6 +36,13 @@ def convert(
     from imlcmm.files import check_folder
 
     check_folder(out.parent)
+    if words:
+        from imlcmm.datasets.words import read_words
+        from imlcmm.features.text.encoder import TextExtractor
+
+        extractor = TextExtractor()
+        show(data_card(load_dataset(read_words(load_dataset(source, kind), out, extractor, extractor.features))))
+        return
     if to is not None:
         data = load_dataset(source, kind) if source.is_file() else None
         show(f"{to_store(data.path if data else source, out, to=to)} written")
