@@ -63,8 +63,8 @@ def figure5(lab: Laboratory) -> str:
 
 def few_clips(lab: Laboratory) -> str:
     """Take most labels away, and hold IML-CMM against the plainest model; each seed draws the clips it learns."""
-    fitting = [s for s in experiments.few_clips() if s.few_clips <= len(lab.data.train)]
-    return lab.find("few-clips", "IML-CMM and LF-DNN on few labelled clips", fitting).markdown
+    settings = experiments.few_clips([n for n in experiments.FEW_CLIPS if n <= len(lab.data.train)])
+    return lab.find("few-clips", "IML-CMM and LF-DNN on few labelled clips", settings).markdown
 
 
 def levers(lab: Laboratory) -> str:

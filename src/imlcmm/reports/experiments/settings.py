@@ -84,16 +84,14 @@ def weightings(count: int, seed: int = 0) -> list[Setting]:
     ]  # fmt: skip
 
 
-def few_clips() -> list[Setting]:
-    """Train IML-CMM and the plainest of the others on few labelled clips."""
-    pairs = [
-        (
-            Setting(f"LF-DNN, {n}", model="LF_DNN", few_clips=n),
-            Setting(f"IML-CMM, {n}", few_clips=n, against=f"LF-DNN, {n}"),
-        )
-        for n in FEW_CLIPS
+def few_clips(counts: Sequence[int] = FEW_CLIPS) -> list[Setting]:
+    """Train the plainest of the models, IML-CMM, and what goes beyond its paper, on few labelled clips."""
+    names = {"LF-DNN": "LF_DNN", "IML-CMM": "IMLCMM", "IML-CMM+": "IMLCMM+"}
+    return [
+        Setting(f"{name}, {n}", model=model, few_clips=n, against=None if model == "LF_DNN" else f"LF-DNN, {n}")
+        for n in counts
+        for name, model in names.items()
     ]
-    return [setting for pair in pairs for setting in pair]
 
 
 def label_shares() -> list[Setting]:
