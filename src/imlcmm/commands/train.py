@@ -9,6 +9,7 @@ from imlcmm.commands.show import show
 from imlcmm.errors import TrainingError
 from imlcmm.untrusted import read_yaml
 
+STARTER_NAME = "starter"
 _CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 
@@ -36,6 +37,7 @@ def train(arguments: Any) -> None:
         few_clips=arguments.few_clips,
         teachers=load_run(arguments.teachers) if arguments.teachers else None,
         teaching_share=arguments.teaching_share,
+        start=_start(arguments.start) if arguments.start else None,
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
@@ -87,6 +89,11 @@ def train_parser() -> Parser:
     )
     parser.add_argument("--teachers", type=Path | None, help="run on the same data whose seeds soften the labels")
     parser.add_argument("--teaching_share", type=float, default=0.5, help="what they count, the label the rest")
+    parser.add_argument(
+        "--start",
+        type=str | None,
+        help="run or checkpoint whose weights to begin with, or 'starter'; its options are defaults too",
+    )
     parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
     parser.add_argument(
         "--few_clips", type=int | None, help="so many labelled clips in its place, others for each seed"
@@ -95,6 +102,14 @@ def train_parser() -> Parser:
     parser.add_class_arguments(Optimization, "optimization")
     parser.add_class_arguments(TrainerOptions, "trainer")
     return parser
+
+
+def _start(name: str) -> Any:
+    """Load the model to start from."""
+    from imlcmm.models.checkpoint import load_checkpoint
+    from imlcmm.prediction.predictor import find_checkpoint
+
+    return load_checkpoint(find_checkpoint(None if name == STARTER_NAME else name))
 
 
 def _check_files(words: list[str]) -> None:
@@ -115,6 +130,7 @@ def _recipe_options(given: Any) -> str:
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model
     from imlcmm.training.recipe import read_recipe, shipped_recipe
+    from imlcmm.training.start import chosen_options
 
     model = find_model(given.model.class_path)
     file = Path(given.recipe)
@@ -125,7 +141,8 @@ def _recipe_options(given: Any) -> str:
         recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=unlabelled, name=name)
         # By all of the clips: where a share of labels is compared with all, the share alone should make the difference.
         recipe = recipe.for_clips(given.few_clips or len(data.train))
-    options = {"class_path": given.model.class_path, "init_args": recipe.options}
+    start = chosen_options(_start(given.start)) if given.start else {}
+    options = {"class_path": given.model.class_path, "init_args": {**recipe.options, **start}}
     return json.dumps({"model": options, "optimization": recipe.optimization})
 
 

@@ -36,6 +36,7 @@ from imlcmm.training.module import Optimization, TrainingModule
 from imlcmm.training.run import Run
 from imlcmm.training.run_files import DESCRIPTION, METRICS, environment, read_description, recover_model
 from imlcmm.training.selection import BestAndLast, best_epoch, is_over
+from imlcmm.training.start import start_from
 from imlcmm.training.teaching import Teaching
 from imlcmm.training.training_bar import TrainingBar
 from imlcmm.types import Batch
@@ -83,6 +84,7 @@ def train(
     train_clips: ClipDataset | None = None,
     teachers: Run | None = None,
     teaching_share: float = 0.5,
+    start: SentimentModel | None = None,
     resume: bool = False,
     trainer: TrainerOptions | None = None,
     told: Callable[[int, int], None] | None = None,
@@ -99,6 +101,7 @@ def train(
         teachers: A run whose seeds together soften the labels of the training clips; it should have been trained on no
             other ones.
         teaching_share: How much of what is learnt they say; the rest is the label.
+        start: A trained model whose weights are taken wherever both agree, instead of those that `model` has.
         resume: Whether to go on with what is in the folder; a finished seed is left as it is.
         trainer: Where to train.
         told: Is told after each epoch the seed and how many of its epochs are done; all of them at its end.
@@ -114,6 +117,8 @@ def train(
     description = describe(model, data, how, options, clips, unlabelled)
     if teachers is not None:
         description["data"]["teachers"] = describe_teachers(teachers, data, clips, teaching_share)
+    if start is not None:
+        description["model"]["start"] = {"kind": start.spec.kind, "train_clips": start.spec.train_size}
     seed_folder = folder / f"seed-{how.seed}"
     loop = build_trainer(how, options, seed_folder, told)
     if loop.world_size > 1 and not model.several_devices:
@@ -122,6 +127,8 @@ def train(
         open_folder(folder, seed_folder, description, resume)
     if not (seed_folder / METRICS).exists():
         model.prepare(clips)
+        if start is not None:
+            logger.info("%d of %d weights are those of the model to start from", *start_from(model, start))
         others, judged = (c if c is None else c.averaging(model.averages) for c in (unlabelled, valid))
         loader_for = partial(
             training_loader, clips.averaging(model.averages), others, batch_size=how.batch_size, seed=how.seed,
