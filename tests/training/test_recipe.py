@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from imlcmm.errors import ModelError, TrainingError
-from imlcmm.models import AV_MC, IMLCMM, LF_DNN, list_models
+from imlcmm.models import AV_MC, IMLCMM, LF_DNN, find_model, list_models
 from imlcmm.training.loaders import training_loader
 from imlcmm.training.module import TrainingModule
 from imlcmm.training.recipe import BEST, FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
@@ -40,7 +40,17 @@ def test_each_recipe_trains_a_step(kind, name, simulated):
 def test_no_recipe_is_left_over():
     files = {f"{kind}/{m.__module__.rpartition('.')[2]}.yaml" for kind in KINDS for m in list_models().values()}
     files |= {"simsv2/av_mc-unlabelled.yaml", *(f"{kind}/iml_cmm-best.yaml" for kind in KINDS)}
-    assert {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} == files
+    tuned = {f"{kind}/{m.__module__.rpartition('.')[2]}-tuned.yaml" for kind in KINDS for m in list_models().values()}
+    assert files <= {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} <= files | tuned
+
+
+def test_tuned_recipes_say_on_what_and_can_be_trained_by(simulated):
+    for file in Path(str(FOLDER)).rglob("*-tuned.yaml"):
+        recipe = shipped_recipe(file.parent.name, find_model(read_recipe(file).model), name="tuned")
+        assert "tuned on the validation split" in recipe.source
+        assert "of 20 trials" in recipe.source
+        recipe.build(simulated.spec)
+        optimization_of(recipe)
 
 
 def test_unlabelled_clips_may_have_a_recipe_of_their_own(simulated):
