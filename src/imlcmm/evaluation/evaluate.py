@@ -23,7 +23,7 @@ from imlcmm.files import write_json, write_text
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.inference import predict_split
 from imlcmm.models.spread import NEARLY_CONSTANT, spread
-from imlcmm.training.run import load_run
+from imlcmm.training.run import Run, load_run
 from imlcmm.types import TARGETS, Batch
 
 TOGETHER = ", seeds together"
@@ -214,8 +214,6 @@ def evaluate(
     split: str = "test",
     name: str = "",
     calibrations: Sequence[Calibration] = (),
-    *,
-    together: bool = False,
 ) -> Evaluation:
     """Score the models of several seeds on a split.
 
@@ -225,7 +223,6 @@ def evaluate(
         split: Split to score.
         name: What to call the models.
         calibrations: That of each model, if it is to be scored for what `predict` says with it.
-        together: Whether the models are scored as one that says their mean.
 
     Raises:
         ModelError: If a model was built for other features or labels.
@@ -234,10 +231,34 @@ def evaluate(
     predictions = predict_seeds(models, data, split)
     if calibrations:
         predictions = calibrated(calibrations, predictions, data.splits[split])
-    if together:
-        predictions = {head: values.mean(axis=0, keepdims=True) for head, values in predictions.items()}
     found = rate(name or type(models[0]).__name__, data, split, predictions)
     return replace(found, calibrated=bool(calibrations))
+
+
+def evaluate_run(
+    run: Run, data: SentimentData, split: str = "test", name: str = "", *, calibrated: bool = False
+) -> Evaluation:
+    """Score the seeds of a run on a split.
+
+    Args:
+        run: The run.
+        data: Data set.
+        split: Split to score.
+        name: What to call it.
+        calibrated: Whether to score what `predict` says.
+
+    Raises:
+        ModelError: As `evaluate`, or if a seed has no calibration though it is asked for.
+        DataError: If the split is missing.
+    """
+    curves = [calibration_of(seed / "best") for seed in run.seeds] if calibrated else ()
+    return evaluate([run.load(seed) for seed in run.seeds], data, split, name, curves)
+
+
+def seeds_together(found: Evaluation, data: SentimentData, split: str) -> Evaluation:
+    """Score the seeds of an evaluation as one model that says their mean."""
+    mean = {head: values.mean(axis=0, keepdims=True) for head, values in found.predictions.items()}
+    return replace(rate(found.name + TOGETHER, data, split, mean), calibrated=found.calibrated)
 
 
 def predict_seeds(
@@ -356,12 +377,12 @@ def evaluate_runs(
         ModelError: If a run has no calibration though it is asked for.
     """
     opened = [load_run(folder) for folder in runs]
-    curves = [[calibration_of(seed / "best") for seed in run.seeds] if calibrated else () for run in opened]
-    return Report.of([
-        evaluate([run.load(seed) for seed in run.seeds], data, split, name + TOGETHER * one, own, together=one)
-        for name, run, own in zip(distinct_names([Path(run) for run in runs]), opened, curves, strict=True)
-        for one in ((False, True) if together else (False,))
-    ])  # fmt: skip
+    found: list[Evaluation] = []
+    for name, run in zip(distinct_names([Path(run) for run in runs]), opened, strict=True):
+        found.append(evaluate_run(run, data, split, name, calibrated=calibrated))
+        if together:
+            found.append(seeds_together(found[-1], data, split))
+    return Report.of(found)
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:

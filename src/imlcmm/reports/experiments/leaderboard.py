@@ -12,8 +12,7 @@ import torch
 
 from imlcmm.datasets.stores.clips import ClipDataset
 from imlcmm.datasets.stores.sentiment_data import SentimentData
-from imlcmm.evaluation.calibrated import calibration_of
-from imlcmm.evaluation.evaluate import Evaluation, Report, evaluate, resampled
+from imlcmm.evaluation.evaluate import Evaluation, Report, evaluate_run, resampled
 from imlcmm.evaluation.ranks import RESAMPLES, Ranking, mean_draws, rank
 from imlcmm.evaluation.rules import absolute_errors
 from imlcmm.evaluation.tables import LOWER_IS_BETTER, markdown
@@ -211,8 +210,7 @@ def leaderboard(
 
 def enter(run: Run, data: SentimentData, *, calibrated: bool = False) -> Entry:
     """Score a run, calibrated if asked for, and measure the model."""
-    curves = [calibration_of(seed / "best") for seed in run.seeds] if calibrated else ()
-    evaluation = evaluate([run.load(seed) for seed in run.seeds], data, name=run.folder.name, calibrations=curves)
+    evaluation = evaluate_run(run, data, name=run.folder.name, calibrated=calibrated)
     model = run.best
     return Entry(
         evaluation,
