@@ -75,6 +75,11 @@ class DataSpec:
         """List the modalities that are not absent."""
         return tuple(m for m in MODALITIES if m not in self.absent)
 
+    def reads_alike(self, other: "DataSpec", modality: str) -> bool:
+        """Tell whether both have the same features of a modality, as far as their files tell."""
+        names = {spec.features[modality] for spec in (self, other)} - {"unknown"}
+        return self.widths[modality] == other.widths[modality] and len(names) < 2
+
     def __post_init__(self) -> None:
         """Make tuples again of the lists that JSON makes of them."""
         object.__setattr__(self, "class_centres", tuple(self.class_centres))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from short_runs import QUIET, SHORT, SMALL, small
 
 from imlcmm.datasets.simulation.simulate import simulate
 from imlcmm.errors import TrainingError
@@ -20,15 +21,6 @@ from imlcmm.training.loaders import EpochLoader
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import Run, load_run
 from imlcmm.training.selection import best_epoch, is_over
-
-QUIET = TrainerOptions(accelerator="cpu", progress=False)
-SHORT = Optimization(lr=1e-3, epochs=4, seed=7)
-SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
-
-
-def small(data, **options):
-    torch.manual_seed(7)
-    return IMLCMM(data.spec, **SMALL, **options)
 
 
 def written(folder: Path) -> dict[str, bytes]:

@@ -6,26 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from short_runs import QUIET, SHORT, small
 
 from imlcmm.errors import TrainingError
-from imlcmm.models import IMLCMM, LF_DNN
+from imlcmm.models import LF_DNN
 from imlcmm.models.inference import predict_split
 from imlcmm.training import fit as fit_module
-from imlcmm.training.fit import TrainerOptions, train
+from imlcmm.training.fit import train
 from imlcmm.training.modality_dropout import drop_modalities
 from imlcmm.training.module import Optimization, TrainingModule
 from imlcmm.training.run import load_run
 from imlcmm.training.teaching import Teaching
 from imlcmm.types import MODALITIES
-
-QUIET = TrainerOptions(accelerator="cpu", progress=False)
-SHORT = Optimization(lr=1e-3, epochs=4, seed=7)
-SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
-
-
-def small(data, **options):
-    torch.manual_seed(7)
-    return IMLCMM(data.spec, **SMALL, **options)
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from short_runs import QUIET, SMALL
 
 from imlcmm.commands.train import train_from_words
 from imlcmm.errors import TrainingError
 from imlcmm.models import IMLCMM, LF_DNN
-from imlcmm.training.fit import TrainerOptions, train
+from imlcmm.training.fit import train
 from imlcmm.training.module import Optimization
 from imlcmm.training.run import load_run
 from imlcmm.training.start import chosen_options, start_from
-
-SMALL = {"width": 16, "tokens": 2, "heads": 2, "feedforward": 16, "fusion_depth": 1}
 
 
 def built(spec, seed, **options):
@@ -75,8 +74,7 @@ def test_what_was_chosen_differs_from_the_defaults(simulated):
 
 
 def test_a_run_begins_where_another_ended(simulated_folder, simulated, tmp_path, caplog):
-    quiet = TrainerOptions(accelerator="cpu", progress=False)
-    train(built(simulated.spec, 1), simulated, Optimization(epochs=1), folder=tmp_path / "a", trainer=quiet)
+    train(built(simulated.spec, 1), simulated, Optimization(epochs=1), folder=tmp_path / "a", trainer=QUIET)
     words = ["--model", "IMLCMM", "--data", str(simulated_folder), "--folder", str(tmp_path / "b")]
     words += ["--start", str(tmp_path / "a"), "--optimization.epochs=1", "--optimization.lr=1e-9"]
     with caplog.at_level(logging.INFO):

@@ -192,12 +192,11 @@ class SentimentModel(nn.Module, PyTorchModelHubMixin, coders={DataSpec: (asdict,
         for m in spec.present:
             if m in self.spec.absent:
                 raise ModelError(f"the model was trained without {m}, which the data has; train on this data")
-            mine = (self.spec.widths[m], self.spec.features[m])
-            theirs = (spec.widths[m], spec.features[m])
-            if mine[0] != theirs[0] or (mine[1] != theirs[1] and "unknown" not in (mine[1], theirs[1])):
+            if not self.spec.reads_alike(spec, m):
                 raise ModelError(
-                    f"the model was trained on {m} features '{mine[1]}' of width {mine[0]}, but the data has "
-                    f"'{theirs[1]}' of width {theirs[0]}; extract the same features or train on this data"
+                    f"the model was trained on {m} features '{self.spec.features[m]}' of width {self.spec.widths[m]}, "
+                    f"but the data has '{spec.features[m]}' of width {spec.widths[m]}; extract the same features or "
+                    "train on this data"
                 )
         if (self.spec.low, self.spec.high) != (spec.low, spec.high):
             raise ModelError(

@@ -34,7 +34,8 @@ def start_from(model: SentimentModel, trained: SentimentModel) -> tuple[int, int
             f"the model to start from is of class {type(trained).__name__}; train {type(trained).__name__}, not "
             f"{type(model).__name__}, or start from none"
         )
-    apart = {m for m in MODALITIES if not _learnt_alike(model, trained, m)}
+    learnt = trained.spec
+    apart = {m for m in MODALITIES if not (learnt.steps[m] and model.spec.reads_alike(learnt, m))}
     mine, taken = model.state_dict(), 0
     for name, weight in trained.state_dict().items():
         if name in mine and apart.isdisjoint(name.split(".")):
@@ -42,13 +43,6 @@ def start_from(model: SentimentModel, trained: SentimentModel) -> tuple[int, int
     if not taken:
         raise TrainingError("the model to start from has nothing in common with this one; start from none")
     return taken, len(mine)
-
-
-def _learnt_alike(model: SentimentModel, trained: SentimentModel, modality: str) -> bool:
-    """Tell whether a trained model has learnt a modality, and of such features as the other is to read."""
-    mine, theirs = model.spec, trained.spec
-    named = {spec.features[modality] for spec in (mine, theirs)} - {"unknown"}
-    return theirs.steps[modality] > 0 and mine.widths[modality] == theirs.widths[modality] and len(named) < 2
 
 
 def _take(mine: Tensor, weight: Tensor, *, rows: bool) -> bool:
