@@ -57,6 +57,18 @@ def test_leaving_early_ends_the_processes(tmp_path):
     assert time.monotonic() - began < 30
 
 
+def test_a_process_that_was_ended_is_not_started_again(tmp_path):
+    """A thread may have taken a job just before, which would keep everybody waiting."""
+    ended = [LimitedProcess(prepare, (tmp_path,), LIMITS) for _ in range(2)]
+    assert ended[0].do("a") is None
+    for worker in ended:
+        worker.end()
+        with pytest.raises(ImlcmmError, match="was ended"):
+            worker.do("b")
+    assert {path.name for path in tmp_path.iterdir()} == {"a"}
+    assert multiprocessing.active_children() == []
+
+
 def test_a_worker_that_cannot_start_is_told(tmp_path):
     with pytest.raises(ImlcmmError, match="model file is missing"):
         list(run_limited(["a"], refuse, workers=1, limits=LIMITS))

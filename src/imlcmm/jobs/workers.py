@@ -98,7 +98,7 @@ def run_limited(
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             for process in processes:
-                process.kill()
+                process.end()
 
 
 class LimitedProcess:
@@ -108,12 +108,13 @@ class LimitedProcess:
         """Take what `run_limited` takes; the process starts with the first job."""
         self.prepare, self.arguments, self.limits = prepare, arguments, limits
         self.process: Any = None
+        self._starting, self._ended = threading.Lock(), False
 
     def do(self, job: Any, told: Tell | None = None) -> str | None:
         """Do a job, and tell why it failed; None if it did not.
 
         Raises:
-            ImlcmmError: If the process cannot be prepared, with the reason.
+            ImlcmmError: If the process cannot be prepared, with the reason, or was ended for good.
         """
         if self.process is None or not self.process.is_alive():
             self._start()
@@ -142,12 +143,21 @@ class LimitedProcess:
             self.process.kill()
             self.process.join()
 
+    def end(self) -> None:
+        """End the process for good: no thread that has a job for it starts it again."""
+        with self._starting:
+            self._ended = True
+        self.kill()
+
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share the threads of PyTorch and PyAV
         self.connection, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.prepare, *self.arguments), daemon=True)
-        process.start()
-        self.process = process  # not earlier: another thread may want to kill it, which needs that it has begun
+        with self._starting:
+            if self._ended:
+                raise ImlcmmError("its worker process was ended")
+            process.start()
+            self.process = process  # not earlier: another thread may want to kill it, which needs that it has begun
         theirs.close()
         try:
             message = self.connection.recv()

@@ -68,7 +68,7 @@ class Runner:
         self.stopping = True
         self.wake()
         for lane in self._lanes:
-            lane.process.kill()
+            lane.process.end()
         for lane in self._lanes:
             lane.join()
 
