@@ -39,7 +39,8 @@ def test_each_recipe_trains_a_step(kind, name, simulated):
 
 def test_no_recipe_is_left_over():
     files = {f"{kind}/{m.__module__.rpartition('.')[2]}.yaml" for kind in KINDS for m in list_models().values()}
-    files |= {"simsv2/av_mc-unlabelled.yaml", *(f"{kind}/iml_cmm-best.yaml" for kind in KINDS)}
+    files |= {f"{kind}/iml_cmm-{name}.yaml" for kind in KINDS for name in ("best", "started")}
+    files |= {"simsv2/av_mc-unlabelled.yaml"}
     tuned = {f"{kind}/{m.__module__.rpartition('.')[2]}-tuned.yaml" for kind in KINDS for m in list_models().values()}
     assert files <= {str(f.relative_to(str(FOLDER))) for f in Path(str(FOLDER)).rglob("*.yaml")} <= files | tuned
 
@@ -66,6 +67,14 @@ def test_what_goes_beyond_the_paper_has_a_recipe_of_its_own(kind, simulated):
     assert recipe.build(simulated.spec).head_reads_pooled
     assert not shipped_recipe(kind, IMLCMM).build(simulated.spec).head_reads_pooled
     optimization_of(recipe.for_clips(50))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_start_from_other_weights_has_a_recipe_of_its_own(kind):
+    ours, started = (shipped_recipe(kind, IMLCMM, started=each).for_clips(50).optimization for each in (False, True))
+    assert started["lr"] < ours["lr"]
+    assert {**started, "lr": ours["lr"]} == {**ours, "average": 0.99}
+    assert shipped_recipe(kind, LF_DNN, started=True) == shipped_recipe(kind, LF_DNN)
 
 
 def test_a_recipe_that_there_is_not_is_named():

@@ -73,10 +73,12 @@ def test_what_was_chosen_differs_from_the_defaults(simulated):
     assert chosen_options(built(simulated.spec, 1, dropout=0.3)) == SMALL
 
 
-def test_a_run_begins_where_another_ended(simulated_folder, simulated, tmp_path, caplog):
+@pytest.mark.parametrize("recipe", ["auto", "none"])
+def test_a_run_begins_where_another_ended(recipe, simulated_folder, simulated, tmp_path, caplog):
     train(built(simulated.spec, 1), simulated, Optimization(epochs=1), folder=tmp_path / "a", trainer=QUIET)
     words = ["--model", "IMLCMM", "--data", str(simulated_folder), "--folder", str(tmp_path / "b")]
     words += ["--start", str(tmp_path / "a"), "--optimization.epochs=1", "--optimization.lr=1e-9"]
+    words += ["--optimization.average=0", "--recipe", recipe]
     with caplog.at_level(logging.INFO):
         train_from_words(words)
     assert "weights are those of the model to start from" in caplog.text

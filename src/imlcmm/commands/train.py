@@ -13,7 +13,7 @@ STARTER_NAME = "starter"
 _CONFIGURATIONS = (".yaml", ".yml", ".json")
 
 
-def train(arguments: Any) -> None:
+def train(arguments: Any, start: Any = None) -> None:
     """Train a model for some seeds, with selection on the validation split."""
     from imlcmm.datasets.loading import load_dataset
     from imlcmm.models import find_model
@@ -37,7 +37,7 @@ def train(arguments: Any) -> None:
         few_clips=arguments.few_clips,
         teachers=load_run(arguments.teachers) if arguments.teachers else None,
         teaching_share=arguments.teaching_share,
-        start=_start(arguments.start) if arguments.start else None,
+        start=start,
         resume=arguments.resume,
         trainer=arguments.trainer,
     )
@@ -51,9 +51,9 @@ def train_from_words(words: list[str]) -> None:
     _check_files(words)
     parser = train_parser()
     given = parser.parse_args(words)
-    if given.recipe != "none":
-        given = parser.parse_args(["--config", _recipe_options(given), *words])
-    train(parser.instantiate(given))
+    start = _start(given.start) if given.start else None
+    given = parser.parse_args(["--config", _defaults(given, start), *words])
+    train(parser.instantiate(given), start)
 
 
 def train_parser() -> Parser:
@@ -92,7 +92,7 @@ def train_parser() -> Parser:
     parser.add_argument(
         "--start",
         type=str | None,
-        help="run or checkpoint whose weights to begin with, or 'starter'; its options are defaults too",
+        help="run or checkpoint whose weights to begin with, or 'starter'; its options stand above a recipe's",
     )
     parser.add_argument("--label_share", type=float, default=1.0, help="share of the labelled clips to train on")
     parser.add_argument(
@@ -123,27 +123,35 @@ def _check_files(words: list[str]) -> None:
                 raise TrainingError(f"{file} {error}; see imlcmm train --print_config") from error
 
 
-def _recipe_options(given: Any) -> str:
-    """Write the options of the recipe that was asked for as the parser's configuration, in JSON."""
+def _defaults(given: Any, start: Any) -> str:
+    """Write the options of the recipe that was asked for, and of the model to start from, as JSON for the parser."""
     import json
 
-    from imlcmm.datasets.loading import load_dataset
-    from imlcmm.models import find_model
-    from imlcmm.training.recipe import read_recipe, shipped_recipe
     from imlcmm.training.start import chosen_options
 
-    model = find_model(given.model.class_path)
+    recipe = _recipe(given, started=start is not None)
+    options = {**recipe.options, **(chosen_options(start) if start else {})}
+    model = {"class_path": given.model.class_path, "init_args": options}
+    return json.dumps({"model": model, "optimization": recipe.optimization})
+
+
+def _recipe(given: Any, *, started: bool) -> Any:
+    """Find the recipe that was asked for; by all of the clips, so that a share of labels alone makes a difference."""
+    from imlcmm.datasets.loading import load_dataset
+    from imlcmm.models import find_model
+    from imlcmm.training.recipe import Recipe, read_recipe, shipped_recipe
+
+    if given.recipe == "none":
+        return Recipe(given.model.class_path)
     file = Path(given.recipe)
     recipe = read_recipe(file) if file.suffix in _CONFIGURATIONS or file.is_file() else None
     if recipe is None or recipe.few_clips:
         data, name = load_dataset(given.data, given.kind), "" if given.recipe == "auto" else given.recipe
-        unlabelled = given.unlabelled is not None
-        recipe = recipe or shipped_recipe(data.rules.recipes, model, unlabelled=unlabelled, name=name)
-        # By all of the clips: where a share of labels is compared with all, the share alone should make the difference.
+        if recipe is None:
+            model, unlabelled = find_model(given.model.class_path), given.unlabelled is not None
+            recipe = shipped_recipe(data.rules.recipes, model, unlabelled=unlabelled, started=started, name=name)
         recipe = recipe.for_clips(given.few_clips or len(data.train))
-    start = chosen_options(_start(given.start)) if given.start else {}
-    options = {"class_path": given.model.class_path, "init_args": {**recipe.options, **start}}
-    return json.dumps({"model": options, "optimization": recipe.optimization})
+    return recipe
 
 
 def _with_import_path(words: list[str]) -> list[str]:

@@ -63,20 +63,23 @@ class Recipe:
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def shipped_recipe(kind: str, model: type[SentimentModel], *, unlabelled: bool = False, name: str = "") -> Recipe:
+def shipped_recipe(
+    kind: str, model: type[SentimentModel], *, unlabelled: bool = False, started: bool = False, name: str = ""
+) -> Recipe:
     """Give the recipe that comes with the project, or an empty one where there is none, as for a user's own model.
 
     Args:
         kind: The catalogue's name of the data set's rules.
         model: Model class.
         unlabelled: Whether clips without labels join, for which a model may have a recipe of its own.
+        started: Whether training begins with another model's weights, for which it may have one, too.
         name: Another recipe than the one of the model's paper, such as `BEST`.
 
     Raises:
         TrainingError: If the model has no recipe of that name for such data.
     """
     stem, own = model.__module__.rpartition(".")[2], model.__module__.startswith("imlcmm.")
-    wanted = [name] if name else ["unlabelled", ""] if unlabelled else [""]
+    wanted = [name] if name else ["started"] * started + ["unlabelled"] * unlabelled + [""]
     for each in wanted:
         file = FOLDER / kind / f"{stem}{each and '-'}{each}.yaml"
         if own and file.is_file():
