@@ -11,7 +11,6 @@ from imlcmm.calibration import read_calibration
 from imlcmm.datasets.stores.sentiment_data import SentimentData
 from imlcmm.errors import ModelError
 from imlcmm.features.clip_extractor import ExtractedClip
-from imlcmm.features.feature_set import Features
 from imlcmm.features.text.encoder import TextExtractor
 from imlcmm.features.words.utterances import Utterance
 from imlcmm.features.words.word import split_words
@@ -153,9 +152,7 @@ class _Words:
 
     def _said(self, text: str) -> UtterancePrediction:
         (found,) = self.extractor([text])
-        features = {"text": Features(found.values, np.full((len(found.values), 2), np.nan))}
-        clip = ExtractedClip(text, (), features if len(found.values) else {}, found, {"audio": "", "vision": ""})
-        return self.predictor.score(Utterance(0.0, 1.0, text), clip)
+        return self.predictor.score(Utterance(0.0, 1.0, text), ExtractedClip.of_text(text, found))
 
     def named(self, text: str) -> str | None:
         """Give the word that a text hinges on most."""

@@ -23,3 +23,8 @@ class MediaError(ImlcmmError):
 
 class MissingPackageError(ImlcmmError):
     """A package or model file that a job needs is not there; the message says how to get it."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Give the first line of what an error says; its class's name if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

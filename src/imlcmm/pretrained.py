@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from imlcmm.errors import ModelError
+from imlcmm.errors import ModelError, reason_of
 from imlcmm.features.packaged import find_packaged
 
 GROUP = "imlcmm.models"
@@ -89,5 +89,4 @@ def _fetched(name: str, revision: str | None) -> Path:
             "model's folder here and give its path"
         ) from error
     except Exception as error:  # those of the hub's versions have no class in common
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"{name} cannot be fetched from the hub ({reason})") from error
+        raise ModelError(f"{name} cannot be fetched from the hub ({reason_of(error)})") from error

@@ -9,7 +9,7 @@ from imlcmm.errors import ModelError, TrainingError
 from imlcmm.models import AV_MC, IMLCMM, LF_DNN, find_model, list_models
 from imlcmm.training.loaders import training_loader
 from imlcmm.training.module import TrainingModule
-from imlcmm.training.recipe import BEST, FOLDER, Recipe, optimization_of, read_recipe, shipped_recipe
+from imlcmm.training.recipe import BEST, FOLDER, Recipe, build_model, optimization_of, read_recipe, shipped_recipe
 
 KINDS = ("simsv2", "sims", "mosi", "mosei")
 
@@ -75,6 +75,15 @@ def test_a_start_from_other_weights_has_a_recipe_of_its_own(kind):
     assert started["lr"] < ours["lr"]
     assert {**started, "lr": ours["lr"]} == {**ours, "average": 0.99}
     assert shipped_recipe(kind, LF_DNN, started=True) == shipped_recipe(kind, LF_DNN)
+
+
+def test_a_model_that_says_nothing_of_what_is_wrong_is_told_by_the_kind_of_error(simulated):
+    class Broken(LF_DNN):
+        def __init__(self, spec):
+            raise ValueError
+
+    with pytest.raises(ModelError, match="Broken cannot be built: ValueError; check"):
+        build_model(Broken, simulated.spec, {})
 
 
 def test_a_recipe_that_there_is_not_is_named():

@@ -43,6 +43,12 @@ class ExtractedClip(NamedTuple):
     missing: dict[str, str]
     speech: Sequence[tuple[float, float]] = ()
 
+    @classmethod
+    def of_text(cls, transcript: str, read: TextFeatures) -> "ExtractedClip":
+        """Make a clip of bare text, whose words have no times."""
+        features = {"text": Features(read.values, np.full((len(read.values), 2), np.nan))} if len(read.values) else {}
+        return cls(transcript, (), features, read, {"audio": "", "vision": ""})
+
 
 class ClipExtractor:
     """Extract clip after clip with the same options."""

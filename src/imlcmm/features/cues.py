@@ -4,6 +4,7 @@ import numpy as np
 
 from imlcmm.features.audio.pitch import pitch_track
 from imlcmm.features.clip_extractor import ExtractedClip
+from imlcmm.features.media.cut import join_sound
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.stopwatch import timed
@@ -41,7 +42,7 @@ def measure_cues(recording: Recording, start: float, end: float, clip: Extracted
         return cues
     speech, spoken = clip.speech, sum(last - first for first, last in clip.speech)
     cues["pauses"] = 100 * (1 - min(1.0, spoken * SOUND_RATE / len(sound)))
-    voiced = np.concatenate([sound[int(a * SOUND_RATE) : int(b * SOUND_RATE)] for a, b in speech] or [sound])
+    voiced = join_sound(sound, speech) if speech else sound
     cues["loudness"] = float(20 * np.log10(np.sqrt(np.mean(voiced**2)) + 1e-6))
     if speech:
         if clip.words:

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
-from imlcmm.errors import ImlcmmError, MissingPackageError
+from imlcmm.errors import ImlcmmError, MissingPackageError, reason_of
 from imlcmm.jobs.workers import LimitedProcess, Limits, Outcome, Prepare
 
 _PATIENCE = 10.0
@@ -130,8 +130,9 @@ def _connected(address: str) -> Iterator[Any]:
             socket.create_connection((host, int(port)), _PATIENCE).close()  # Ray would try for ever
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (RuntimeError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ImlcmmError(f"the Ray cluster at {address} cannot be reached: {reason}; see `ray status`") from error
+        raise ImlcmmError(
+            f"the Ray cluster at {address} cannot be reached: {reason_of(error)}; see `ray status`"
+        ) from error
     try:
         yield ray
     finally:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.errors import MissingPackageError, ModelError, reason_of
 from imlcmm.modules.encoder_files import load_encoder
 from imlcmm.modules.exported import exporting
 
@@ -94,4 +94,4 @@ def load_bert(source: str | dict[str, Any]) -> nn.Module:
     try:
         return BertModel(BertConfig(**{name: value for name, value in source.items() if name in _SIZES}))
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise ModelError(f"the text encoder cannot be built ({str(error).splitlines()[0]})") from error
+        raise ModelError(f"the text encoder cannot be built ({reason_of(error)})") from error

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from imlcmm.features.clip_extractor import ExtractedClip
-from imlcmm.features.feature_set import Features
 from imlcmm.features.text.encoder import TextFeatures
 from imlcmm.features.words.word import holds_chinese, join_words
 from imlcmm.prediction.result import Contribution
@@ -46,7 +45,7 @@ def contributions(
     likely = sorted(zip(guesses, words, strict=True), key=lambda each: -abs(whole - each[0]))[:TRIED]
     tried = [word for _, word in likely]
     texts = [_without(clip.transcript, clip.text.spans[word.steps]) for word in tried]
-    others = value([_clip(text, found) for text, found in zip(texts, read(texts), strict=True)])
+    others = value([ExtractedClip.of_text(text, found) for text, found in zip(texts, read(texts), strict=True)])
     times = np.nan_to_num(clip.features["text"].times) + start
     found = [
         Contribution(word.text, float(times[word.steps[0], 0]), float(times[word.steps[-1], 1]), round(whole - rest, 3))
@@ -86,9 +85,3 @@ def _without(said: str, spans: np.ndarray) -> str:
     """Take a word out of a text."""
     before, after = said[: spans[0, 0]].rstrip(), said[spans[-1, 1] :].lstrip()
     return join_words(part for part in (before, after) if part)
-
-
-def _clip(said: str, read: TextFeatures) -> ExtractedClip:
-    """Make a clip of bare text."""
-    features = {"text": Features(read.values, np.full((len(read.values), 2), np.nan))}
-    return ExtractedClip(said, (), features, read, {})

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from imlcmm.errors import ImlcmmError, ModelError, TrainingError
+from imlcmm.errors import ImlcmmError, ModelError, TrainingError, reason_of
 from imlcmm.files import write_text
 from imlcmm.models import find_model
 from imlcmm.models.base import SentimentModel
@@ -123,7 +123,7 @@ def build_model(model: type[SentimentModel], spec: DataSpec, options: Mapping[st
     except (ValueError, RuntimeError, TypeError) as error:
         if isinstance(error, ImlcmmError):
             raise
-        raise ModelError(f"{model.__name__} cannot be built: {str(error).splitlines()[0]}; check --model.*") from error
+        raise ModelError(f"{model.__name__} cannot be built: {reason_of(error)}; check --model.*") from error
 
 
 def optimization_of(recipe: Recipe, **others: Any) -> Optimization:

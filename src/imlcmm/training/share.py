@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from imlcmm import calibration
-from imlcmm.errors import TrainingError
+from imlcmm.errors import TrainingError, reason_of
 from imlcmm.files import write_json, write_text
 from imlcmm.models import find_model
 from imlcmm.models.base import CLASS_FILE, CONFIG_FILE, WEIGHTS_FILE
@@ -67,9 +67,8 @@ def push(folder: Path, name: str, *, private: bool, token: str | None) -> str:
         address = hub.create_repo(name, private=private, exist_ok=True)
         hub.upload_folder(repo_id=name, folder_path=folder, commit_message="A run of imlcmm")
     except Exception as error:  # those of the hub's versions have no class in common
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise TrainingError(
-            f"{name} cannot be pushed to the hub ({reason}); is there a network, and did you log in with "
+            f"{name} cannot be pushed to the hub ({reason_of(error)}); is there a network, and did you log in with "
             "`hf auth login`?"
         ) from error
     return str(address)

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from imlcmm.datasets.stores.sentiment_data import SentimentData
-from imlcmm.errors import ImlcmmError, TrainingError
+from imlcmm.errors import ImlcmmError, TrainingError, reason_of
 from imlcmm.jobs.cluster import pool
 from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
@@ -207,8 +207,7 @@ def open_study(file: Path, name: str) -> optuna.Study:
     try:
         return optuna.create_study(storage=f"sqlite:///{file}", study_name=name, load_if_exists=True, sampler=sampler)
     except (SQLAlchemyError, OptunaError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"{file} is no study that can be gone on with ({reason}); remove it") from error
+        raise TrainingError(f"{file} is no study that can be gone on with ({reason_of(error)}); remove it") from error
 
 
 def suggest(trial: optuna.Trial, key: str, values: Range | Choice) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imlcmm.features.media.channel_levels import channel_levels
+from imlcmm.features.media.cut import join_sound
 from imlcmm.features.media.recording import Recording
 from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.features.speakers.channel_split import tell_channels
@@ -63,5 +64,4 @@ def _by_voice(recording: Recording, utterances: Sequence[Utterance]) -> list[str
 def _speech(recording: Recording, utterance: Utterance) -> np.ndarray:
     """Give the sound of an utterance without its pauses."""
     sound = recording.sound(utterance.start, min(utterance.end, utterance.start + _HEARD))
-    regions = speech_regions(sound) if len(sound) else []
-    return np.concatenate([sound[int(a * SOUND_RATE) : int(b * SOUND_RATE)] for a, b in regions] or [sound[:0]])
+    return join_sound(sound, speech_regions(sound) if len(sound) else [])

@@ -10,11 +10,12 @@ from jaxtyping import Float
 
 from imlcmm.clean_text import clean_text
 from imlcmm.errors import MissingPackageError, ModelError
+from imlcmm.features.media.cut import cut_sound, join_sound
 from imlcmm.features.media.sound import SOUND_RATE
 from imlcmm.features.speech.encode_once import encode_once
 from imlcmm.features.speech.voice_activity import speech_regions
 from imlcmm.features.speech.whisper_model import INSTALL, find_model
-from imlcmm.features.words.regions import Region, SpeechClock, stretches
+from imlcmm.features.words.regions import SpeechClock, stretches
 from imlcmm.features.words.utterances import Utterance, cut_utterances
 from imlcmm.features.words.word import Word, spread_words, time_words
 from imlcmm.stopwatch import timed
@@ -84,7 +85,7 @@ class Transcriber:
             return []
         language, words = self.language, []
         for start, end in stretches(regions, _STRETCH):
-            language, heard = self._hear(_cut(sound, start, end), language)
+            language, heard = self._hear(cut_sound(sound, start, end), language)
             words += [word.shifted(start) for word in heard]
         return cut_utterances(words, regions, language=language or "")
 
@@ -157,7 +158,7 @@ class Transcriber:
         texts, groups = tokenizer.split_tokens_on_unicode(tokens)
         if not 0 < clock.total <= _WINDOW or len(tokens) > _MOST_TOKENS or "".join(texts).split() != said.split():
             return None
-        speech = _speech(sound, clock.regions)
+        speech = join_sound(sound, clock.regions)
         frames = round(clock.total * _FRAMES_PER_SECOND)
         features = model.feature_extractor(np.pad(speech, (0, int(_WINDOW * SOUND_RATE) - len(speech))))
         encoded = model.encode(features[:, : int(_WINDOW * _FRAMES_PER_SECOND)])
@@ -196,12 +197,3 @@ def _is_credible(segment: Any) -> bool:
 
 def _heard(word: Any) -> Word:
     return Word(clean_text(word.word), float(word.start), float(word.end), round(float(word.probability), 3))
-
-
-def _cut(sound: np.ndarray, start: float, end: float) -> np.ndarray:
-    return sound[round(start * SOUND_RATE) : round(end * SOUND_RATE)]
-
-
-def _speech(sound: np.ndarray, regions: list[Region]) -> np.ndarray:
-    """Leave the pauses out."""
-    return np.concatenate([_cut(sound, start, end) for start, end in regions])

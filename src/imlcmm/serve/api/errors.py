@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from imlcmm.errors import ImlcmmError
+from imlcmm.errors import ImlcmmError, reason_of
 from imlcmm.files import is_full
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def _system(_: Request, error: Exception) -> JSONResponse:
 def _database(_: Request, error: Exception) -> JSONResponse:
     if "full" in str(error):
         return _line(507, FULL)
-    _log.warning("the database cannot be used: %s", str(error).splitlines()[0])
+    _log.warning("the database cannot be used: %s", reason_of(error))
     return _line(503, "the database cannot be used right now; try again")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from imlcmm.errors import ImlcmmError
+from imlcmm.errors import ImlcmmError, reason_of
 from imlcmm.features.extractor_options import ExtractorOptions
 from imlcmm.jobs.workers import LimitedProcess, Limits
 from imlcmm.serve.events import Hub
@@ -133,7 +133,7 @@ class _Lane(threading.Thread):
                     last = time.monotonic()
                     continue
             except SQLAlchemyError as error:  # a full disk: the lane waits until there is room
-                _log.warning("the database cannot be written: %s", str(error).splitlines()[0])
+                _log.warning("the database cannot be written: %s", reason_of(error))
             if time.monotonic() - last > _IDLE:
                 self.process.kill()
                 last = time.monotonic()
@@ -178,7 +178,7 @@ class _Lane(threading.Thread):
             failure = str(error)
         except (SQLAlchemyError, ValueError, LookupError) as error:
             self.process.kill()
-            _log.warning("job %d: what was found cannot be kept: %s", job_id, str(error).splitlines()[0])
+            _log.warning("job %d: what was found cannot be kept: %s", job_id, reason_of(error))
             failure = "what was found cannot be kept; is the disk full? Free some space and score again"
         if not runner.stopping:
             self._finish(work, job_id, failure)
@@ -200,7 +200,7 @@ class _Lane(threading.Thread):
                 self._keep_end(work, job_id, failure)
                 break
             except SQLAlchemyError as error:
-                _log.warning("the database cannot be written: %s", str(error).splitlines()[0])
+                _log.warning("the database cannot be written: %s", reason_of(error))
                 time.sleep(_TICK)
         self.job_id = None
         self.runner.progress.pop(job_id, None)

@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from imlcmm.errors import DataError
+from imlcmm.errors import DataError, reason_of
 from imlcmm.serve.state.tables import Setting
 
 _PATIENCE = 30.0
@@ -31,10 +31,9 @@ def open_database(file: Path) -> Engine:
             command.upgrade(configuration, "head")
     except Exception as error:  # Alembic and SQLite raise many kinds
         engine.dispose()
-        reason = str(error).splitlines()[0]
         raise DataError(
-            f"{file} cannot be opened ({reason}); it is damaged, or of a newer imlcmm: keep it, and choose another "
-            "--workspace"
+            f"{file} cannot be opened ({reason_of(error)}); it is damaged, or of a newer imlcmm: keep it, and choose "
+            "another --workspace"
         ) from error
     return engine
 
