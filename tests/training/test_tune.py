@@ -49,6 +49,11 @@ def test_a_trial_that_is_behind_ends_early_and_counts(simulated, tmp_path, monke
     assert not (tmp_path / f"trial-{tuning.RIVALS}" / "metrics.json").exists()
 
 
+def test_no_trial_begins_once_the_minutes_are_spent(simulated, tmp_path):
+    assert search(simulated, tmp_path, 3, minutes=0.0001).source.split(", ")[1] == "the best of 1 trial"
+    assert "the best of 3 trials" in search(simulated, tmp_path, 3, minutes=60.0).source
+
+
 def test_behind_is_above_the_median_after_a_head_start():
     rivals = [[0.5, 0.4], [0.6, 0.3], [0.7, 0.2, 0.1], [0.8, 0.1], [0.9]]
     assert not is_behind([0.7], rivals, 4)
@@ -80,7 +85,7 @@ def test_a_trial_that_fails_is_told_and_the_others_count(simulated, tmp_path, mo
         return whole(*arguments, folder=folder, **options)
 
     monkeypatch.setattr(tuning, "train_seeds", failing)
-    assert "1 trials" in search(simulated, tmp_path, 2).source
+    assert "the best of 1 trial" in search(simulated, tmp_path, 2).source
     assert "trial 0 failed: no luck" in capsys.readouterr().err
 
 

@@ -98,6 +98,7 @@ def tune(
     out: Path,
     kind: str | None = None,
     trials: int = 30,
+    minutes: float | None = None,
     seeds: int = 1,
     epochs: int | None = None,
     jobs: int = 1,
@@ -112,6 +113,7 @@ def tune(
         out: Recipe to write, a .yaml file.
         kind: Rules of the data set, for a pickle.
         trials: Finished trials in all; a study that was interrupted goes on.
+        minutes: No trial begins once those before have taken so long together: a budget for models that are slow.
         seeds: Seeds of each trial.
         epochs: Epochs of each trial at most, if not the recipe's.
         jobs: Trials at a time; those of one round do not know of each other, so another number searches another way.
@@ -129,7 +131,7 @@ def tune(
     found, opened = named_model(model), load_dataset(data, kind)
     start = shipped_recipe(opened.rules.recipes, found).for_clips(len(opened.train))
     recipe = search(
-        found, opened, start, trials=trials, seeds=seeds,
+        found, opened, start, trials=trials, minutes=minutes, seeds=seeds,
         folder=folder or Path("runs") / f"tune-{found.__name__}", fixed={"epochs": epochs} if epochs else {},
         jobs=jobs, ray=ray,
     )  # fmt: skip

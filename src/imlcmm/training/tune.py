@@ -47,6 +47,7 @@ def tune(
     *,
     folder: Path,
     trials: int = 30,
+    minutes: float | None = None,
     seeds: int = 1,
     fixed: Mapping[str, Any] | None = None,
     trainer: TrainerOptions | None = None,
@@ -65,6 +66,7 @@ def tune(
         start: Where values come from that are not searched, and what is tried first.
         folder: Folder of the study; a trial's run is kept in it.
         trials: Trials in all, those that ended early among them, but not those that failed.
+        minutes: No trial begins once those before have taken so long together; None for no such limit.
         seeds: Seeds of each trial, whose mean error counts.
         fixed: Options of `Optimization` that all trials share, such as fewer epochs.
         trainer: Where to train.
@@ -100,6 +102,8 @@ def tune(
     threads = 1 if ray else max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
     with pool(here, ray) as submit, Progress(total=trials, initial=max(0, trials - left), unit="trial") as bar:
         for start_of_round in range(0, left, jobs):
+            if minutes is not None and minutes_spent(study) >= minutes:
+                break
             finished = study.get_trials(states=[TrialState.COMPLETE])
             rivals = [list(trial.intermediate_values.values()) for trial in finished]
             asked = [study.ask() for _ in range(min(jobs, left - start_of_round))]
@@ -109,21 +113,13 @@ def tune(
                 place = folder / f"trial-{trial.number}"
                 found.append(submit(_try, model, data, recipe, fixed, seeds, place, trainer, threads, rivals))
             for trial, future in zip(asked, found, strict=True):
-                try:
-                    tried = future.result()
-                    for epoch, error in enumerate(tried.curve):
-                        trial.report(error, epoch)
-                    study.tell(trial, tried.error, TrialState.PRUNED if tried.error is None else None)
-                except (ImlcmmError, RuntimeError) as error:
-                    study.tell(trial, state=TrialState.FAIL)
-                    bar.write(f"trial {trial.number} failed: {error}", file=sys.stderr)
-                bar.update()
+                _note(study, trial, future, bar)
     if not study.get_trials(states=[TrialState.COMPLETE]):
         raise TrainingError(f"no trial came to an end; see what {folder} keeps of them")
     best, count = study.best_trial, len(study.get_trials(states=_DONE))
     source = (
         f"tuned on the validation split of {data.path.name}{' (simulated)' if data.simulated else ''}: "
-        f"valid MAE {best.value:.4f}, the best of {count} trials"
+        f"valid MAE {best.value:.4f}, the best of {count} trial{'s' * (count > 1)}"
     )
     return replace(with_values(start, best.params), source=source)
 
@@ -142,6 +138,19 @@ class _Tried(NamedTuple):
 
 class _BehindError(Exception):
     """A trial is behind its rivals."""
+
+
+def _note(study: optuna.Study, trial: optuna.Trial, future: Future[_Tried], bar: Progress) -> None:
+    """Wait for a trial, and write what came of it into the study."""
+    try:
+        tried = future.result()
+        for epoch, error in enumerate(tried.curve):
+            trial.report(error, epoch)
+        study.tell(trial, tried.error, TrialState.PRUNED if tried.error is None else None)
+    except (ImlcmmError, RuntimeError) as error:
+        study.tell(trial, state=TrialState.FAIL)
+        bar.write(f"trial {trial.number} failed: {error}", file=sys.stderr)
+    bar.update()
 
 
 def is_behind(curve: Sequence[float], rivals: Sequence[Sequence[float]], epochs: int) -> bool:
@@ -208,6 +217,12 @@ def open_study(file: Path, name: str) -> optuna.Study:
         return optuna.create_study(storage=f"sqlite:///{file}", study_name=name, load_if_exists=True, sampler=sampler)
     except (SQLAlchemyError, OptunaError, RuntimeError) as error:
         raise TrainingError(f"{file} is no study that can be gone on with ({reason_of(error)}); remove it") from error
+
+
+def minutes_spent(study: optuna.Study) -> float:
+    """Give the minutes that a study's trials have taken together."""
+    taken = [trial.duration for trial in study.get_trials(states=_DONE)]
+    return sum(each.total_seconds() for each in taken if each is not None) / 60
 
 
 def suggest(trial: optuna.Trial, key: str, values: Range | Choice) -> Any:
