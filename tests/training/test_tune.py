@@ -1,12 +1,16 @@
 """Tuning: on validation alone, resumable, ending in a recipe."""
 
+from dataclasses import asdict
+
 import pytest
 
 from imlcmm.errors import ImlcmmError, TrainingError
-from imlcmm.models import LF_DNN
+from imlcmm.models import LF_DNN, TFN
+from imlcmm.models.lf_dnn import SIZES
 from imlcmm.training import tune as tuning
 from imlcmm.training.fit import TrainerOptions
-from imlcmm.training.recipe import Recipe, shipped_recipe
+from imlcmm.training.module import Optimization
+from imlcmm.training.recipe import Recipe, optimization_of, shipped_recipe
 from imlcmm.training.run import load_run
 from imlcmm.training.tune import is_behind, tune, value_of, with_values
 
@@ -23,16 +27,28 @@ def test_the_best_on_validation_becomes_a_recipe(simulated, tmp_path):
     runs = [load_run(tmp_path / f"trial-{i}") for i in range(2)]
     errors = [run.scores["mean"]["valid_mae"] for run in runs]
     best = runs[errors.index(min(errors))].description
-    assert value_of(found, "options.encoders.text_out") == best["model"]["options"]["encoders"]["text_out"]
+    assert value_of(found, "options.encoders.text_out", LF_DNN) == best["model"]["options"]["encoders"]["text_out"]
     assert found.optimization["lr"] == best["optimization"]["lr"]
+    assert found.optimization["epochs"] == 1
     assert "2 trials" in found.source
     assert "simulated" in found.source
-    assert runs[0].description["optimization"]["lr"] == START.optimization["lr"]
 
     stamp = (tmp_path / "trial-1" / "run.json").stat().st_mtime_ns
     assert "3 trials" in search(simulated, tmp_path, 3).source
     assert (tmp_path / "trial-1" / "run.json").stat().st_mtime_ns == stamp
     assert search(simulated, tmp_path, 3) == search(simulated, tmp_path, 3)
+
+
+def test_the_recipe_comes_first_as_it_is(simulated, tmp_path):
+    """Though the search may not try its weight decay of zero, and it leaves the model's options to their defaults."""
+    found = search(simulated, tmp_path, 1)
+    tried = load_run(tmp_path / "trial-0").description
+    assert tried["optimization"] | {"seed": 1111} == asdict(optimization_of(START, epochs=1))
+    assert tried["model"]["options"]["encoders"] == asdict(SIZES)
+    assert (found.options, found.optimization) == (START.options, {**START.optimization, "epochs": 1})
+    (trial,) = tuning.open_study(tmp_path / "study.db", f"LF_DNN on {simulated.checksum}").trials
+    assert trial.params["options.encoders.text_hidden"] == SIZES.text_hidden
+    assert trial.params["optimization.weight_decay"] == tuning.OPTIMIZATION_SEARCH["weight_decay"].low
 
 
 def test_a_trial_that_is_behind_ends_early_and_counts(simulated, tmp_path, monkeypatch):
@@ -98,7 +114,18 @@ def test_an_address_without_a_cluster_is_one_line(simulated, tmp_path):
 def test_values_have_paths():
     recipe = with_values(Recipe("TFN"), {"options.encoders.text_out": 3, "optimization.lr": 0.1})
     assert recipe == Recipe("TFN", "", {"encoders": {"text_out": 3}}, {"lr": 0.1})
-    assert value_of(recipe, "options.encoders.audio_hidden") is None
+    assert value_of(recipe, "options.encoders.text_out", TFN) == 3
+    assert value_of(recipe, "options.encoders.audio_hidden", TFN) == 32
+    assert value_of(recipe, "options.fusion_hidden", TFN) == 32
+    assert value_of(recipe, "optimization.batch_size", TFN) == Optimization().batch_size
+
+
+def test_the_nearest_value_lies_in_the_space():
+    space = tuning.OPTIMIZATION_SEARCH
+    assert tuning.nearest(0.0, space["weight_decay"]) == 1e-6
+    assert tuning.nearest(0.01, space["weight_decay"]) == 0.01
+    assert tuning.nearest(32, space["batch_size"]) == 32
+    assert tuning.nearest(8, space["batch_size"]) == 16
 
 
 def test_selection_needs_a_patience(simulated, tmp_path):

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import replace
+from functools import reduce
+from inspect import signature
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -23,6 +25,7 @@ from imlcmm.models.base import SentimentModel
 from imlcmm.models.search import Choice, Range
 from imlcmm.progress import Progress
 from imlcmm.training.fit import TrainerOptions, train_seeds
+from imlcmm.training.module import Optimization
 from imlcmm.training.recipe import Recipe, build_model, optimization_of
 from imlcmm.training.run import read_history
 from imlcmm.training.run_files import HISTORY
@@ -31,6 +34,7 @@ RIVALS = 5
 """From so many finished trials on, one that is behind their median is stopped."""
 HEAD_START = 0.25
 """The share of its epochs that a trial always has."""
+_RECIPE = "recipe"  # marks the trial of the recipe as it is, of which a study holds the nearest values that it may try
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 OPTIMIZATION_SEARCH: Mapping[str, Range | Choice] = {
@@ -95,8 +99,8 @@ def tune(
     study = open_study(folder / "study.db", name)
 
     if not study.trials:
-        known = {key: nearest(value_of(start, key), values) for key, values in space.items()}
-        study.enqueue_trial({key: value for key, value in known.items() if value is not None}, skip_if_exists=True)
+        known = {key: nearest(value_of(start, key, model), values) for key, values in space.items()}
+        study.enqueue_trial(known, user_attrs={_RECIPE: True})
     left = trials - len(study.get_trials(states=_DONE))
     here = ProcessPoolExecutor(jobs, get_context("spawn")) if jobs > 1 else _Here()
     threads = 1 if ray else max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
@@ -107,12 +111,13 @@ def tune(
             finished = study.get_trials(states=[TrialState.COMPLETE])
             rivals = [list(trial.intermediate_values.values()) for trial in finished]
             asked = [study.ask() for _ in range(min(jobs, left - start_of_round))]
-            found = []
+            futures = []
             for trial in asked:
-                recipe = with_values(start, {key: suggest(trial, key, values) for key, values in space.items()})
+                values = {key: suggest(trial, key, each) for key, each in space.items()}
+                recipe = start if _RECIPE in trial.user_attrs else with_values(start, values)
                 place = folder / f"trial-{trial.number}"
-                found.append(submit(_try, model, data, recipe, fixed, seeds, place, trainer, threads, rivals))
-            for trial, future in zip(asked, found, strict=True):
+                futures.append(submit(_try, model, data, recipe, fixed, seeds, place, trainer, threads, rivals))
+            for trial, future in zip(asked, futures, strict=True):
                 _note(study, trial, future, bar)
     if not study.get_trials(states=[TrialState.COMPLETE]):
         raise TrainingError(f"no trial came to an end; see what {folder} keeps of them")
@@ -121,7 +126,8 @@ def tune(
         f"tuned on the validation split of {data.path.name}{' (simulated)' if data.simulated else ''}: "
         f"valid MAE {best.value:.4f}, the best of {count} trial{'s' * (count > 1)}"
     )
-    return replace(with_values(start, best.params), source=source)
+    found = start if _RECIPE in best.user_attrs else with_values(start, best.params)
+    return replace(found, source=source, optimization={**found.optimization, **fixed})
 
 
 class _Tried(NamedTuple):
@@ -233,10 +239,10 @@ def suggest(trial: optuna.Trial, key: str, values: Range | Choice) -> Any:
 
 
 def nearest(value: Any, values: Range | Choice) -> Any:
-    """Give the value in the space that is nearest to a recipe's, or None, which leaves it to chance."""
-    if isinstance(values, Range) and value is not None:
+    """Give the value in the space that is nearest to another; the first of its choices if that is none of them."""
+    if isinstance(values, Range):
         return min(max(value, values.low), values.high)
-    return value if isinstance(values, Choice) and value in values.values else None
+    return value if value in values.values else values.values[0]
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -251,12 +257,14 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **content)
 
 
-def value_of(recipe: Recipe, key: str) -> Any:
-    """Give the value of a recipe at a path, or None where it leaves the default."""
-    place: Any = {"options": recipe.options, "optimization": recipe.optimization}
-    for name in key.split("."):
+def value_of(recipe: Recipe, key: str, model: type[SentimentModel]) -> Any:
+    """Give the value of a recipe at a path, or the default that it leaves."""
+    where, first, *rest = key.split(".")
+    place: Any = getattr(recipe, where)
+    for name in (first, *rest):
         if not isinstance(place, Mapping) or name not in place:
-            return None
+            owner = model if where == "options" else Optimization
+            return reduce(getattr, rest, signature(owner).parameters[first].default)
         place = place[name]
     return place
 
