@@ -79,7 +79,7 @@ def train_parser() -> Parser:
         "--recipe",
         default="auto",
         help="defaults under your options: auto (the model's for this kind of data), best (beyond its paper; the same "
-        "as a + behind the model's name), tuned (by 20 trials on simulated clips), none, a file",
+        "as a + behind the model's name), tuned (by up to 20 trials on simulated clips), none, a file",
     )
     parser.add_argument("--folder", type=Path | None, help="folder of the run; default runs/MODEL")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from optimization.seed on")
