@@ -3,18 +3,17 @@
 from dataclasses import asdict
 
 import pytest
+from short_runs import QUIET
 
 from imlcmm.errors import ImlcmmError, TrainingError
 from imlcmm.models import LF_DNN, TFN
 from imlcmm.models.lf_dnn import SIZES
 from imlcmm.training import tune as tuning
-from imlcmm.training.fit import TrainerOptions
 from imlcmm.training.module import Optimization
 from imlcmm.training.recipe import Recipe, optimization_of, shipped_recipe
 from imlcmm.training.run import load_run
 from imlcmm.training.tune import is_behind, tune, value_of, with_values
 
-QUIET = TrainerOptions(accelerator="cpu", progress=False)
 START = shipped_recipe("simsv2", LF_DNN)
 
 
@@ -32,6 +31,7 @@ def test_the_best_on_validation_becomes_a_recipe(simulated, tmp_path):
     assert found.optimization["epochs"] == 1
     assert "2 trials" in found.source
     assert "simulated" in found.source
+    assert runs[0].description["optimization"]["lr"] == START.optimization["lr"]
 
     stamp = (tmp_path / "trial-1" / "run.json").stat().st_mtime_ns
     assert "3 trials" in search(simulated, tmp_path, 3).source
