@@ -51,6 +51,17 @@ def test_the_recipe_comes_first_as_it_is(simulated, tmp_path):
     assert trial.params["optimization.weight_decay"] == tuning.OPTIMIZATION_SEARCH["weight_decay"].low
 
 
+def test_a_search_that_was_killed_in_the_recipe_begins_with_it_again(simulated, tmp_path):
+    search(simulated, tmp_path / "whole", 1)
+    name = f"LF_DNN on {simulated.checksum}"
+    study = tuning.open_study(tmp_path / "study.db", name)
+    study.enqueue_trial({}, user_attrs={"recipe": True})
+    study.ask()
+    assert search(simulated, tmp_path, 1).optimization == {**START.optimization, "epochs": 1}
+    tried = load_run(tmp_path / "trial-1").description
+    assert tried["optimization"] == load_run(tmp_path / "whole" / "trial-0").description["optimization"]
+
+
 def test_a_trial_that_is_behind_ends_early_and_counts(simulated, tmp_path, monkeypatch):
     def run(trials):
         return tune(LF_DNN, simulated, START, folder=tmp_path, trials=trials, fixed={"epochs": 4}, trainer=QUIET)

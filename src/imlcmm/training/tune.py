@@ -98,7 +98,7 @@ def tune(
     name = f"{model.__name__} on {data.checksum}"
     study = open_study(folder / "study.db", name)
 
-    if not study.trials:
+    if not any(_RECIPE in trial.user_attrs for trial in study.get_trials(states=(*_DONE, TrialState.FAIL))):
         known = {key: nearest(value_of(start, key, model), values) for key, values in space.items()}
         study.enqueue_trial(known, user_attrs={_RECIPE: True})
     left = trials - len(study.get_trials(states=_DONE))
